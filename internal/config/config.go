@@ -1,0 +1,113 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a cluster's configuration, validated, with every default filled in. Hosts, VIPs and checks are sorted by name
+// and known elsewhere by their index; rules are numbered in the order of VIPs and then of the file.
+type Config struct {
+	Path       string // the file it came from
+	Cluster    string
+	SecretFile string // absolute
+	StateDir   string // absolute
+	RunDir     string // absolute
+	Hosts      []Host
+	Heartbeat  Heartbeat
+	VIPs       []VIP
+	Rules      []Rule
+	Checks     []Check
+	Digest     Digest // of the meaning of the file: comments, order of keys and spelling of durations do not count
+}
+
+// Digest identifies a configuration's meaning.
+type Digest [32]byte
+
+// Host is one machine of the cluster.
+type Host struct {
+	Name    string
+	Address netip.Addr
+	Weight  int // share of new connections relative to the others, 1 to 1000
+}
+
+// Heartbeat holds the detector's settings.
+type Heartbeat struct {
+	Interval  time.Duration
+	Tolerance int // intervals of silence before a host is no longer heard
+	Lease     int // intervals without confirmation before the kernel stops accepting
+}
+
+// Delivery is how client packets reach the hosts.
+type Delivery uint8
+
+// The deliveries of this version.
+const (
+	Directed Delivery = iota
+)
+
+// VIP is a virtual address.
+type VIP struct {
+	Name      string
+	Address   netip.Prefix // the address with its subnet's length
+	Interface string       // empty: the interface that is on the address's subnet
+	Delivery  Delivery
+	Rules     []int // indexes into Config.Rules
+}
+
+// Protocol is a rule's transport protocol, by its IP protocol number.
+type Protocol uint8
+
+// The protocols of rules.
+const (
+	TCP Protocol = 6
+	UDP Protocol = 17
+)
+
+// Affinity says what of a client decides its bucket.
+type Affinity uint8
+
+// The affinities.
+const (
+	AffinityNone   Affinity = iota // source address and port
+	AffinityClient                 // source address
+)
+
+// PortRange is a range of ports, both ends included.
+type PortRange struct{ First, Last uint16 }
+
+// Rule is a set of ports of a VIP and how they are shared.
+type Rule struct {
+	VIP      int // index into Config.VIPs
+	Ports    []PortRange
+	Protocol Protocol
+	Affinity Affinity
+	Checks   []int // indexes into Config.Checks: all must be good for a host to get a share
+}
+
+// Check is a probe of something on this host.
+type Check struct {
+	Name     string
+	HTTP     *HTTPProbe // exactly one of HTTP and TCP is set
+	TCP      *TCPProbe
+	Interval time.Duration
+	Timeout  time.Duration
+	Fall     int // failures in a row before it is down
+	Rise     int // successes in a row before it is up
+}
+
+// HTTPProbe asks for a URL.
+type HTTPProbe struct {
+	URL    string
+	Host   string // Host header; empty: from the URL
+	Method string
+	Expect []StatusRange
+}
+
+// StatusRange is a range of HTTP status codes, both ends included.
+type StatusRange struct{ First, Last int }
+
+// TCPProbe opens a connection.
+type TCPProbe struct {
+	Address netip.AddrPort
+}

@@ -1,0 +1,138 @@
+package member
+
+import (
+	"time"
+)
+
+// MaxHosts is the largest number of hosts in a configuration: a Set is one machine word.
+const MaxHosts = 32
+
+// ID is a host's index in the configuration, which lists hosts sorted by name: the same on every host.
+type ID uint8
+
+// Boot is a random number that an agent draws at each start. Zero means unknown.
+type Boot uint64
+
+// Set is a set of hosts, bit i for ID i.
+type Set uint32
+
+// State is how far a host takes part.
+type State uint8
+
+// The states of a host.
+const (
+	Joining State = iota // in no view: owns nothing
+	Serving              // in a view
+	Leaving              // in a view with no share; wants to be left out of the next
+)
+
+// MaxRules bounds the rules of a configuration; it sizes RuleSet.
+const MaxRules = 64
+
+// RuleSet is a set of rules, bit i for the i-th rule of the configuration.
+type RuleSet uint64
+
+// Attributes is what a host contributes to the tables. The coordinator copies it into the next view.
+type Attributes struct {
+	Weight   uint16  // share of new connections relative to the others; 0: none (drained, witness)
+	Ready    RuleSet // the rules whose checks are good on this host
+	Director bool    // may answer for VIPs
+}
+
+// ViewID orders views: a higher epoch wins, then the higher proposer. The zero value is "no view".
+type ViewID struct {
+	Epoch    uint64
+	Proposer ID
+}
+
+// Member is a host in a view.
+type Member struct {
+	ID   ID
+	Boot Boot
+	Attributes
+}
+
+// View is the agreed set of live hosts. Members are sorted by ID. A View is immutable once made.
+type View struct {
+	ViewID
+	Members []Member
+}
+
+// Hearing is what a host says of a peer that it hears.
+type Hearing struct {
+	ID   ID
+	Boot Boot
+	Seq  uint64 // the newest heartbeat heard from that boot
+}
+
+// Heartbeat is everything that a host tells the others each interval, apart from holdings and the configuration's digest,
+// which package heartbeat adds.
+type Heartbeat struct {
+	From      ID
+	Boot      Boot
+	Seq       uint64
+	State     State
+	Attrs     Attributes
+	Hears     []Hearing // peers not silent, sorted by ID
+	Links     Set       // peers with whom the link is up both ways, and the sender itself
+	View      View      // the highest view accepted; zero: none
+	Released  ViewID    // the newest view whose release this host's filter has done
+	Installed ViewID    // the newest view that this host's filter has installed
+	HighEpoch uint64    // highest epoch ever heard of
+}
+
+// Phase is what a Step asks of the filter.
+type Phase uint8
+
+// The phases of a Step.
+const (
+	Withdraw Phase = iota // own nothing (no view, or put out of it)
+	Release               // own what is own by the old table and by the new
+	Install               // own the share of the new table
+)
+
+// Step is a change that the filter has to make, in the order handed out. The caller reports with Released (after Release or
+// Withdraw) and Installed (after Install).
+type Step struct {
+	Phase Phase
+	View  View // the view to release for or to install; zero for Withdraw
+}
+
+// Event is something worth telling a person, in order of happening.
+type Event struct {
+	At     time.Time
+	Kind   EventKind
+	Host   ID     // whom it is about
+	View   ViewID // the view it led to or belongs to
+	Detail string // why, in words
+}
+
+// EventKind names an Event.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	HostHeard EventKind = iota
+	HostSilent
+	HostLeft
+	LinkUp
+	LinkDown
+	ViewProposed
+	ViewAccepted
+	ViewInstalled
+	PutOut  // the others went on without this host
+	Stalled // this host's own timer was late
+)
+
+// Output is what the machine wants done after an input.
+type Output struct {
+	Send  bool   // send a heartbeat now, do not wait for the next tick
+	Steps []Step // for the filter, in order
+}
+
+// Timing holds the detector's settings.
+type Timing struct {
+	Interval  time.Duration // between heartbeats
+	Tolerance int           // intervals of silence after which a peer is no longer heard
+	Lease     int           // intervals that the kernel may accept without confirmation; less than Tolerance
+}
