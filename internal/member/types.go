@@ -55,8 +55,12 @@ type Member struct {
 // View is the agreed set of live hosts. Members are sorted by ID. A View is immutable once made.
 type View struct {
 	ViewID
+	Config  ConfigID // the configuration that its tables are made with
 	Members []Member
 }
+
+// ConfigID is the first eight bytes of a configuration's digest. Zero: none.
+type ConfigID uint64
 
 // Hearing is what a host says of a peer that it hears.
 type Hearing struct {
@@ -72,6 +76,8 @@ type Heartbeat struct {
 	Boot      Boot
 	Seq       uint64
 	State     State
+	Config    ConfigID // the configuration in use
+	Pending   ConfigID // a newer one, loaded and ready to be used by the next view; zero: none
 	Attrs     Attributes
 	Hears     []Hearing // peers not silent, sorted by ID
 	Links     Set       // peers with whom the link is up both ways, and the sender itself
