@@ -1,0 +1,33 @@
+# make demo   a three-host cluster on this machine, a client, failures, a report (root; nothing but Go)
+# make test   everything that CI runs (root; installs its peers from Debian when CI is set)
+# make bench  the figures of docs/benchmarks.md (root; needs keepalived and stress-ng from Debian)
+# make lint   formatting, vet, generated code
+GO      ?= go
+BIN     := bin/muster
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: build demo test bench lint generate fuzz
+build:
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/muster
+
+demo: build
+	@$(BIN) demo $(if $(STAY),--stay)
+
+test: lint
+	$(GO) test -timeout 30m -p 1 ./...
+	$(MAKE) --no-print-directory fuzz
+
+# Five seconds each: a smoke test that the targets still run and the known inputs still pass.
+fuzz:
+	$(GO) run ./internal/house/fuzzall -time $(or $(FUZZTIME),5s)
+
+bench: build
+	$(GO) run ./bench $(BENCH)
+
+lint:
+	@test -z "$$(gofmt -l cmd internal)" || { echo "not formatted:"; gofmt -l cmd internal; exit 1; }
+	$(GO) vet ./...
+
+generate:
+	$(GO) generate ./...

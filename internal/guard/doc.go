@@ -1,0 +1,14 @@
+// Package guard tells the others at once when an agent dies without a word.
+//
+// A killed agent cannot say goodbye, and its kernel goes on accepting new connections until the lease lapses. So the agent
+// starts a second, tiny process and holds a pipe to it. When the pipe ends without a dismissal, the guard
+// takes the lease away and then sends farewells that the agent sealed in advance: the guard knows no key. The others need not
+// wait for silence, and they take over only what this host has stopped accepting.
+//
+// Usage: Start in the agent, Dismiss when it leaves in good order; Main in the guard process.
+//
+// Concurrency: a Process may be used from several goroutines.
+//
+// Failure behaviour: if both processes die together (power cut, `kill` of the whole group), lease and silence do the same
+// work in the detection time. A guard that dies alone is started again.
+package guard
