@@ -1,0 +1,77 @@
+package apitest
+
+import (
+	"time"
+
+	"github.com/muster-ha/muster/internal/api"
+)
+
+// Sample is a status with one of everything.
+func Sample() api.Status {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return api.Status{
+		Cluster: "shop", Host: "a", Version: "v1.2.3", State: api.StateServing, Epoch: 17,
+		View:   api.ViewStatus{Epoch: 17, Proposer: "a", Members: []string{"a", "b"}},
+		Config: api.ConfigStatus{Path: "/etc/muster/muster.yaml", Digest: "1a2b3c4d5e6f7081", Pending: "99aabbccddeeff00"},
+		Hosts:  sampleHosts(),
+		VIPs:   sampleVIPs(),
+		Checks: []api.CheckStatus{
+			{Name: "app", State: "down", Why: "2 failures in a row", Since: &at, Last: &api.Transcript{At: at, TookMS: 400, Text: "GET http://127.0.0.1/\ntimeout after 400 ms \x1b[31m"}},
+			{Name: "new", State: "unknown", Why: "not probed yet"},
+			{Name: "web", State: "up", Since: &at, Last: &api.Transcript{At: at, TookMS: 1.25, Good: true, Text: "GET http://127.0.0.1/\n200 OK"}},
+		},
+		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
+		Datagrams: api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}},
+		Problems: []api.Problem{
+			{About: "host b", What: "its configuration is another one (77c0ffee77c0ffee)", Remedy: "copy the file of one host to all, then `muster reload` on each"},
+			{About: "host c", What: "silent for 4.2 s", Remedy: "look at its power, its network and `systemctl status muster` there"},
+		},
+	}
+}
+
+func sampleHosts() []api.HostStatus {
+	return []api.HostStatus{
+		{Name: "a", Address: "10.77.0.1", State: api.StateServing, Weight: 1, Boot: "00000000000000a1", Version: "v1.2.3", ConfigDigest: "1a2b3c4d5e6f7081",
+			ConfigDiffers: new(false), Directs: []string{"web"}, Holds: new(0),
+			Shares: []api.Share{{VIP: "web", Rule: "tcp 80,443", Buckets: 4096, Percent: 100}}},
+		{Name: "b", Address: "10.77.0.2", State: api.StateDrained, Why: "drained by order", Boot: "00000000000000b2", HeardAgoMS: new(12.0), LossPercent: new(0.5), DelayMS: new(0.31),
+			Version: "v1.2.3", ConfigDigest: "77c0ffee77c0ffee", ConfigDiffers: new(true), Holds: new(31)},
+		{Name: "c", Address: "10.77.0.3", State: api.StateSilent, Why: "15 intervals of silence", HeardAgoMS: new(4200.0)},
+		{Name: "d", Address: "10.77.0.4", State: api.StateUnknown, Why: "never heard since this agent started"},
+	}
+}
+
+func sampleVIPs() []api.VIPStatus {
+	return []api.VIPStatus{
+		{Name: "dns", Address: "10.77.0.101/24", Rules: []api.RuleStatus{
+			{Protocol: "udp", Ports: "53", Affinity: "client", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
+		}},
+		{Name: "web", Address: "10.77.0.100/24", Interface: "eth0", Director: "a", Rules: []api.RuleStatus{
+			{Protocol: "tcp", Ports: "80,443", Affinity: "none", Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
+				{Host: "a", Buckets: 2731, Percent: 66.7}, {Host: "b", Buckets: 1365, Percent: 33.3}}},
+			{Protocol: "tcp", Ports: "8000-8010", Affinity: "client", Ready: false, ConnectionsHeld: new(7), Owners: []api.OwnerShare{
+				{Host: "b", Buckets: 4096, Percent: 100}}},
+		}},
+	}
+}
+
+// SampleExplanation is an answer with one of everything.
+func SampleExplanation() api.Explanation {
+	return api.Explanation{
+		Client: "203.0.113.9:51234", VIP: "web", Rule: "tcp 80,443", Affinity: "none", Bucket: new(1711), Owner: "b", Epoch: 17,
+		Why:    "hash of 203.0.113.9 and port 51234 is bucket 1711; in view 17 (a, b) its first eligible host is b",
+		HeldBy: []string{"a"}, Path: []string{"a", "b"},
+		AnswerIfNew:         "a forwards it to b, which accepts",
+		AnswerIfEstablished: "b looks for a socket, then a; if neither has one, a resets it",
+	}
+}
+
+// Unknown is a status of an agent that has just started and knows nothing.
+func Unknown() api.Status {
+	return api.Status{
+		Cluster: "shop", Host: "a", State: api.StateJoining, Why: "waits for the others to be heard",
+		Config: api.ConfigStatus{Path: "farm.yaml", Digest: "1a2b3c4d5e6f7081"},
+		Hosts:  []api.HostStatus{{Name: "a", State: api.StateJoining}, {Name: "b"}},
+		VIPs:   []api.VIPStatus{{Name: "web", Address: "10.77.0.100/24", Rules: []api.RuleStatus{{Protocol: "tcp", Ports: "80", Affinity: "none"}}}},
+	}
+}

@@ -1,0 +1,42 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/muster-ha/muster/internal/api"
+)
+
+// Explanation writes which host gets a client, and why.
+func Explanation(w io.Writer, e api.Explanation) {
+	bucket := unknown
+	if e.Bucket != nil {
+		bucket = strconv.Itoa(*e.Bucket)
+	}
+	view := "none"
+	if e.Epoch > 0 {
+		view = strconv.FormatUint(e.Epoch, 10)
+	}
+	fmt.Fprintf(w, "%s to %s (%s, affinity %s): %s\n", plain(e.Client), plain(e.VIP), plain(e.Rule), plain(e.Affinity), or(e.Owner, "no host"))
+	rows := [][]string{
+		{"why", or(e.Why, unknown)},
+		{"bucket", bucket},
+		{"view", view},
+		{"path", or(strings.Join(e.Path, " -> "), unknown)},
+		{"also held by", list(e.HeldBy, "nobody")},
+		{"a new connection", or(e.AnswerIfNew, unknown)},
+		{"an open one", or(e.AnswerIfEstablished, unknown)},
+	}
+	table(w, "  ", rows)
+}
+
+// Event writes one event as a line.
+func Event(w io.Writer, e api.Event) {
+	view := "-"
+	if e.Epoch > 0 {
+		view = strconv.FormatUint(e.Epoch, 10)
+	}
+	fmt.Fprintf(w, "%s  view %-4s %-16s %-12s %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), view, plain(e.Kind), or(e.Host, "-"), plain(e.Text))
+}

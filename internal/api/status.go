@@ -1,0 +1,140 @@
+package api
+
+import "time"
+
+// State is how a host takes part, as this host knows it.
+type State string
+
+// The states of a host. Anything that a reader does not know counts as unknown.
+const (
+	StateUnknown State = "unknown" // never heard since this agent started
+	StateJoining State = "joining" // heard, in no view with us yet
+	StateServing State = "serving" // in the view with a share
+	StateDrained State = "drained" // in the view, without a share by order
+	StateLeaving State = "leaving" // on its way out
+	StateSilent  State = "silent"  // was heard, is not any more
+)
+
+// Status is how the cluster looks from one host.
+type Status struct {
+	Cluster   string         `json:"cluster" doc:"Name of the cluster."`
+	Host      string         `json:"host" doc:"The host that answers: everything here is what it knows."`
+	Version   string         `json:"version" doc:"Version of its agent."`
+	State     State          `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
+	Why       string         `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Epoch     uint64         `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
+	View      ViewStatus     `json:"view" doc:"The agreed set of live hosts."`
+	Config    ConfigStatus   `json:"config" doc:"The configuration in use."`
+	Hosts     []HostStatus   `json:"hosts" doc:"Every configured host, by name."`
+	VIPs      []VIPStatus    `json:"vips" doc:"Every virtual address, by name."`
+	Checks    []CheckStatus  `json:"checks" doc:"Every check, as it is on the answering host."`
+	Filter    FilterStatus   `json:"filter" doc:"The filter in the answering host's kernel."`
+	Datagrams DatagramStatus `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
+	Problems  []Problem      `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
+}
+
+// ViewStatus is the view in use.
+type ViewStatus struct {
+	Epoch    uint64   `json:"epoch" doc:"Number of the view; 0: no view."`
+	Proposer string   `json:"proposer" doc:"Host that proposed it; empty: no view."`
+	Members  []string `json:"members" doc:"Hosts in it, by name."`
+}
+
+// ConfigStatus names a configuration.
+type ConfigStatus struct {
+	Path    string `json:"path" doc:"File it was read from."`
+	Digest  string `json:"digest" doc:"Digest of its meaning: equal on two hosts when their files say the same."`
+	Pending string `json:"pending" doc:"Digest of a newer one that waits for the other hosts to have it; empty: none."`
+}
+
+// HostStatus is one host as the answering host knows it.
+type HostStatus struct {
+	Name          string   `json:"name" doc:"Name in the configuration."`
+	Address       string   `json:"address" doc:"Address on which it is heard."`
+	State         State    `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent"`
+	Why           string   `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Weight        int      `json:"weight" doc:"Share of new connections relative to the others, in effect now; 0: none."`
+	Boot          string   `json:"boot" doc:"Random number of its agent's start; empty: not known."`
+	HeardAgoMS    *float64 `json:"heard_ago_ms" doc:"Milliseconds since it was last heard; null: never, or the answering host itself."`
+	LossPercent   *float64 `json:"loss_percent" doc:"Share of its recent heartbeats that did not arrive; null: not known."`
+	DelayMS       *float64 `json:"delay_ms" doc:"Round trip to it in milliseconds; null: not known."`
+	Version       string   `json:"version" doc:"Version of its agent; empty: not known."`
+	ConfigDigest  string   `json:"config_digest" doc:"Digest of its configuration; empty: not known."`
+	ConfigDiffers *bool    `json:"config_differs" doc:"Whether its configuration is another than the answering host's; null: not known."`
+	Directs       []string `json:"directs" doc:"VIPs that it answers for, by name."`
+	Holds         *int     `json:"holds" doc:"Buckets, not its own, in which it still has connections; null: not announced yet."`
+	Shares        []Share  `json:"shares" doc:"Its share of each rule."`
+}
+
+// Share is a host's part of a rule.
+type Share struct {
+	VIP     string  `json:"vip" doc:"Name of the VIP."`
+	Rule    string  `json:"rule" doc:"Protocol and ports of the rule." example:"tcp 80,443"`
+	Buckets int     `json:"buckets" doc:"Buckets it owns, of 4096."`
+	Percent float64 `json:"percent" doc:"The same in percent."`
+}
+
+// VIPStatus is a virtual address.
+type VIPStatus struct {
+	Name      string       `json:"name" doc:"Name in the configuration."`
+	Address   string       `json:"address" doc:"The address with the length of its subnet." example:"10.77.0.100/24"`
+	Interface string       `json:"interface" doc:"Interface that carries it on the answering host; empty: not known."`
+	Director  string       `json:"director" doc:"Host that answers for it and forwards to owners; empty: nobody."`
+	Rules     []RuleStatus `json:"rules" doc:"How its ports are shared."`
+}
+
+// RuleStatus is a rule of a VIP.
+type RuleStatus struct {
+	Protocol        string       `json:"protocol" doc:"tcp or udp." enum:"tcp,udp"`
+	Ports           string       `json:"ports" doc:"Ports and ranges." example:"80,443"`
+	Affinity        string       `json:"affinity" doc:"What of a client decides its host: none (address and port) or client (address)." enum:"none,client"`
+	Ready           bool         `json:"ready" doc:"Whether the rule's checks are good on the answering host."`
+	Owners          []OwnerShare `json:"owners" doc:"Who gets new connections, by name; adds up to 4096 buckets, less what nobody owns."`
+	ConnectionsHeld *int         `json:"connections_held" doc:"Connections on the answering host in buckets that it does not own any more; null: not known."`
+}
+
+// OwnerShare is an owner's part of a rule.
+type OwnerShare struct {
+	Host    string  `json:"host" doc:"Name of the host; empty: nobody, new connections are not accepted."`
+	Buckets int     `json:"buckets" doc:"Buckets it owns, of 4096."`
+	Percent float64 `json:"percent" doc:"The same in percent."`
+}
+
+// CheckStatus is a check on the answering host.
+type CheckStatus struct {
+	Name  string      `json:"name" doc:"Name in the configuration."`
+	State string      `json:"state" doc:"Result so far; unknown until the first probes are done." enum:"up,down,unknown"`
+	Why   string      `json:"why" doc:"Why, in words."`
+	Since *time.Time  `json:"since" doc:"When it came into that state; null: not known."`
+	Last  *Transcript `json:"last" doc:"The last probe; null: none yet."`
+}
+
+// Transcript is what a probe said and heard.
+type Transcript struct {
+	At     time.Time `json:"at" doc:"When the probe began."`
+	TookMS float64   `json:"took_ms" doc:"How long it took, in milliseconds."`
+	Good   bool      `json:"good" doc:"Whether the probe succeeded."`
+	Text   string    `json:"text" doc:"What was asked and what came back, shortened."`
+}
+
+// FilterStatus is the filter in the kernel.
+type FilterStatus struct {
+	Armed    bool              `json:"armed" doc:"Whether the programs are attached and the lease is running."`
+	Hook     string            `json:"hook" doc:"How they are attached: tcx or clsact; empty: not attached."`
+	LeaseMS  *float64          `json:"lease_ms" doc:"Milliseconds for which the kernel still accepts new connections by itself; 0: lapsed; null: not known."`
+	Counters map[string]uint64 `json:"counters" doc:"Packets by decision since the filter was loaded."`
+}
+
+// DatagramStatus counts datagrams between hosts.
+type DatagramStatus struct {
+	Sent     uint64            `json:"sent" doc:"Sent by the answering host."`
+	Accepted uint64            `json:"accepted" doc:"Received, genuine and new."`
+	Refused  map[string]uint64 `json:"refused" doc:"Received and not acted on, by reason."`
+}
+
+// Problem is something wrong, and its remedy.
+type Problem struct {
+	About  string `json:"about" doc:"What it is about: a host, a VIP, a check, the configuration." example:"host b"`
+	What   string `json:"what" doc:"What is wrong."`
+	Remedy string `json:"remedy" doc:"What to do about it."`
+}
