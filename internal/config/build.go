@@ -1,0 +1,128 @@
+package config
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Heartbeat profiles: interval and tolerance. docs/design/0001-views.md has the reasons.
+const (
+	steadyInterval, steadyTolerance = 20 * time.Millisecond, 15
+	fastInterval, fastTolerance     = 5 * time.Millisecond, 8
+	wanInterval, wanTolerance       = 500 * time.Millisecond, 10
+)
+
+const defaultTimeout = time.Second // of a check
+
+// build makes the value that the program uses from a file without problems.
+func build(path, dir string, f *File) *Config {
+	c := &Config{
+		Path:       path,
+		Cluster:    f.Cluster,
+		SecretFile: below(dir, f.SecretFile),
+		StateDir:   below(dir, cmp.Or(f.StateDir, "/var/lib/muster/"+f.Cluster)),
+		RunDir:     below(dir, cmp.Or(f.RunDir, "/run/muster/"+f.Cluster)),
+		Heartbeat:  buildHeartbeat(f.Heartbeat),
+	}
+	for _, name := range sorted(f.Hosts) {
+		h := f.Hosts[name]
+		c.Hosts = append(c.Hosts, Host{Name: name, Address: h.Address, Weight: h.Weight})
+	}
+	for _, name := range sorted(f.Checks) {
+		c.Checks = append(c.Checks, buildCheck(name, f.Checks[name]))
+	}
+	for _, name := range sorted(f.VIPs) {
+		c.addVIP(name, f.VIPs[name])
+	}
+	c.Digest = c.digest()
+	return c
+}
+
+func below(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+func buildHeartbeat(f FileHeartbeat) Heartbeat {
+	h := Heartbeat{Interval: steadyInterval, Tolerance: steadyTolerance}
+	switch {
+	case f.Interval > 0:
+		h = Heartbeat{Interval: f.Interval, Tolerance: f.Tolerance}
+	case f.Profile == "fast":
+		h = Heartbeat{Interval: fastInterval, Tolerance: fastTolerance}
+	case f.Profile == "wan":
+		h = Heartbeat{Interval: wanInterval, Tolerance: wanTolerance}
+	}
+	h.Lease = max(2, h.Tolerance*2/3) // a tolerance is at least 3, so a lease is always less
+	return h
+}
+
+func buildCheck(name string, f FileCheck) Check {
+	c := Check{Name: name, Interval: f.Interval, Timeout: cmp.Or(f.Timeout, min(defaultTimeout, f.Interval)), Fall: f.Fall, Rise: f.Rise}
+	if f.HTTP != nil {
+		c.HTTP = &HTTPProbe{URL: f.HTTP.URL, Host: f.HTTP.Host, Method: f.HTTP.Method, Expect: joinStatus(f.HTTP.Expect)}
+	}
+	if f.TCP != nil {
+		c.TCP = &TCPProbe{Address: f.TCP.Address}
+	}
+	return c
+}
+
+func (c *Config) addVIP(name string, f FileVIP) {
+	vip := VIP{Name: name, Address: f.Address, Interface: f.Interface, Delivery: Directed}
+	for _, r := range f.Rules {
+		vip.Rules = append(vip.Rules, len(c.Rules))
+		c.Rules = append(c.Rules, c.buildRule(len(c.VIPs), r))
+	}
+	c.VIPs = append(c.VIPs, vip)
+}
+
+func (c *Config) buildRule(vip int, f FileRule) Rule {
+	r := Rule{VIP: vip, Ports: joinPorts(f.Ports), Protocol: TCP, Affinity: AffinityNone}
+	if f.Protocol == "udp" {
+		r.Protocol = UDP
+	}
+	if f.Affinity == "client" {
+		r.Affinity = AffinityClient
+	}
+	for i, check := range c.Checks {
+		if slices.Contains(f.Check, check.Name) {
+			r.Checks = append(r.Checks, i)
+		}
+	}
+	return r
+}
+
+// joinPorts sorts ranges and joins neighbours, so that one set of ports has one form.
+func joinPorts(ranges []PortRange) []PortRange {
+	all := slices.Clone(ranges)
+	slices.SortFunc(all, func(a, b PortRange) int { return cmp.Compare(a.First, b.First) })
+	joined := all[:0]
+	for _, r := range all {
+		if n := len(joined); n > 0 && int(r.First) <= int(joined[n-1].Last)+1 {
+			joined[n-1].Last = max(joined[n-1].Last, r.Last)
+			continue
+		}
+		joined = append(joined, r)
+	}
+	return slices.Clip(joined)
+}
+
+// joinStatus does the same for status codes, which may overlap.
+func joinStatus(ranges []StatusRange) []StatusRange {
+	all := slices.Clone(ranges)
+	slices.SortFunc(all, func(a, b StatusRange) int { return cmp.Compare(a.First, b.First) })
+	joined := all[:0]
+	for _, r := range all {
+		if n := len(joined); n > 0 && r.First <= joined[n-1].Last+1 {
+			joined[n-1].Last = max(joined[n-1].Last, r.Last)
+			continue
+		}
+		joined = append(joined, r)
+	}
+	return slices.Clip(joined)
+}

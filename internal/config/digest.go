@@ -1,0 +1,58 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Short is the first 12 hex digits, for people.
+func (d Digest) Short() string { return hex.EncodeToString(d[:6]) }
+
+// ID is the first eight bytes, for datagrams and views, which take zero for "none".
+func (d Digest) ID() uint64 { return max(1, binary.BigEndian.Uint64(d[:])) }
+
+// meaning is everything that has to be the same on every host. Paths are a host's own business. Its JSON is canonical: fields
+// in this order, lists sorted by build, no maps, addresses and times in one notation. Renaming a field of it changes every
+// digest, and then hosts of two versions do not share a view.
+type meaning struct {
+	Version   int
+	Cluster   string
+	Hosts     []Host
+	Heartbeat Heartbeat
+	VIPs      []VIP
+	Rules     []Rule
+	Checks    []Check
+}
+
+func (c *Config) digest() Digest {
+	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.VIPs, c.Rules, c.Checks})
+	if err != nil {
+		panic(err) // plain data without floats, channels or functions: cannot happen
+	}
+	return sha256.Sum256(b)
+}
+
+// Host gives the index of a host, which is its number everywhere in the cluster.
+func (c *Config) Host(name string) (int, bool) {
+	for i, h := range c.Hosts {
+		if h.Name == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// RuleKey identifies the i-th rule across configurations: two rules with the same key spread the same clients in the same way, so
+// connections of one may live on under the other. It reads like "10.77.0.100 tcp 80,443 affinity none".
+func (c *Config) RuleKey(i int) string {
+	r := c.Rules[i]
+	ports := make([]string, len(r.Ports))
+	for i, p := range r.Ports {
+		ports[i] = p.String()
+	}
+	return fmt.Sprintf("%v %v %s affinity %v", c.VIPs[r.VIP].Address.Addr(), r.Protocol, strings.Join(ports, ","), r.Affinity)
+}

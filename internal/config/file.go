@@ -1,0 +1,137 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// The types of this file are the shape of the configuration file and plain data. A field's comment is its reference text, its
+// tooltip and its schema description. Tags: default, required, enum, min and max (of a number or a time, or of the number
+// of entries), format, example, shown (a default that depends on something else), and unsupported: keys or values that
+// a later version will know, so that a file written for it gets a clear answer.
+
+// File is the whole file: one cluster, the same text on every host.
+type File struct {
+	// Name of the cluster. Datagrams carry it, so two clusters on one network need two names. Changing it needs a restart
+	// of every agent.
+	Cluster string `yaml:"cluster" required:"true" format:"name" example:"shop"`
+	// File with the cluster's secret, as `muster key new` makes it: the same on every host, mode 0600. A relative path starts at
+	// the configuration file.
+	SecretFile string `yaml:"secret_file" required:"true" format:"path" example:"secret.key"`
+	// Directory for what must outlive a restart. A relative path starts at the configuration file.
+	StateDir string `yaml:"state_dir" format:"path" shown:"/var/lib/muster/CLUSTER" example:"/var/lib/muster/shop"`
+	// Directory for the control socket and other things that end with the agent. A relative path starts at the configuration
+	// file. `--run-dir` wins over it.
+	RunDir string `yaml:"run_dir" format:"path" shown:"/run/muster/CLUSTER" example:"/run/muster/shop"`
+	// The hosts of the cluster by name, 1 to 32. Every host must list the same ones: the order of their names numbers them.
+	Hosts map[string]FileHost `yaml:"hosts" required:"true" min:"1" max:"32" example:"{a: {address: 10.77.0.1}}"`
+	// How hosts notice that another one is gone.
+	Heartbeat FileHeartbeat `yaml:"heartbeat"`
+	// The virtual addresses by name. Every host carries all of them.
+	VIPs map[string]FileVIP `yaml:"vips" max:"64"`
+	// The checks by name, which rules refer to. Each host probes for itself.
+	Checks map[string]FileCheck `yaml:"checks" max:"64"`
+
+	_ struct{} `unsupported:"store bus recovery services gslb folders transfer api"`
+}
+
+// FileHost is one machine that runs the agent.
+type FileHost struct {
+	// IPv4 address at which the other hosts reach this one. It must be on an interface of the host and never change.
+	Address netip.Addr `yaml:"address" required:"true" example:"10.77.0.1"`
+	// Share of new connections relative to the other hosts: with weights 1, 1 and 2 the last one gets half. A change moves only the
+	// difference.
+	Weight int `yaml:"weight" default:"1" min:"1" max:"1000"`
+	// What the host is for. A full host serves and takes part in views.
+	Role string `yaml:"role" default:"full" enum:"full" unsupported:"witness"`
+}
+
+// FileHeartbeat holds the settings of failure detection: a profile, or an interval with a tolerance.
+type FileHeartbeat struct {
+	// Ready-made settings. `steady` (20ms x 15) notices a dead host in 300 ms and stands 20 % loss; `fast` (5ms x 8) in 40 ms,
+	// for quiet networks and idle hosts only; `wan` (500ms x 10) in 5 s, for long or narrow lines.
+	Profile string `yaml:"profile" shown:"steady" enum:"steady,fast,wan" example:"steady"`
+	// Time between two heartbeats to each host. Shorter notices sooner and costs more packets. Needs tolerance, and no profile.
+	Interval time.Duration `yaml:"interval" min:"1ms" max:"10s" example:"20ms"`
+	// Heartbeats missed in a row before a host counts as gone. Lower notices sooner and is wrong more often. The kernel stops
+	// accepting new connections by itself after two thirds of it. Needs interval, and no profile.
+	Tolerance int `yaml:"tolerance" min:"3" max:"100" example:"15"`
+
+	_ struct{} `unsupported:"multicast networks keys witness"`
+}
+
+// FileVIP is a virtual address that all hosts carry together.
+type FileVIP struct {
+	// IPv4 address with the length of its subnet. The subnet must hold the address of every host, unless interface is
+	// given; the address must be nobody's own.
+	Address netip.Prefix `yaml:"address" required:"true" example:"10.77.0.100/24"`
+	// Name of the network interface, the same on every host.
+	Interface string `yaml:"interface" format:"interface" shown:"the one on the address's subnet" example:"eth0"`
+	// How client packets reach the hosts. In `directed` delivery one host answers ARP for the address and forwards each packet
+	// to its owner, who replies to the client directly. Works on any switch.
+	Delivery string `yaml:"delivery" default:"directed" enum:"directed" unsupported:"unicast multicast igmp routed"`
+	// How the ports of the address are shared, at least one rule here and at most 64 in the file. What no rule names is dropped.
+	Rules []FileRule `yaml:"rules" required:"true" min:"1" max:"64" example:"[{ports: [80]}]"`
+
+	_ struct{} `unsupported:"quorum"`
+}
+
+// FileRule is a set of ports and how hosts share their clients. Two rules of an address must not have a port and
+// protocol in common.
+type FileRule struct {
+	// Ports and ranges of ports, for example `[80, 443, "8000-8099"]`.
+	Ports []PortRange `yaml:"ports" required:"true" min:"1" max:"64" example:"[80, 443]"`
+	// Transport protocol.
+	Protocol string `yaml:"protocol" default:"tcp" enum:"tcp,udp"`
+	// What to do with the clients: `shared` gives each live host its share.
+	Handling string `yaml:"handling" default:"shared" enum:"shared" unsupported:"single refuse"`
+	// What stays together. `none` spreads every connection by itself, the evenest; `client` keeps all connections of one client
+	// address on one host, for applications with a memory, but clients behind one gateway all meet one host.
+	Affinity string `yaml:"affinity" default:"none" enum:"none,client" unsupported:"network"`
+	// Name of the check, or a list of names, that must be good on a host for it to get a share. Without one every live host gets
+	// a share.
+	Check Names `yaml:"check" max:"16" example:"web"`
+
+	_ struct{} `unsupported:"affinity_timeout priority quorum"`
+}
+
+// FileCheck is a probe of something on this host: exactly one of http and tcp, and when to run it.
+type FileCheck struct {
+	// Ask for a page over HTTP.
+	HTTP *FileHTTP `yaml:"http" example:"{url: \"http://127.0.0.1/\"}"`
+	// Open a TCP connection.
+	TCP *FileTCP `yaml:"tcp" example:"{address: \"127.0.0.1:21\"}"`
+	// Time from the start of one probe to the start of the next. Shorter notices sooner and loads the application more.
+	Interval time.Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h"`
+	// Time after which a probe without an answer has failed; at most the interval.
+	Timeout time.Duration `yaml:"timeout" shown:"1s, or the interval if that is shorter" min:"1ms" max:"1h" example:"1s"`
+	// Failures in a row before the check is down. Lower notices sooner and reacts to hiccups.
+	Fall int `yaml:"fall" default:"3" min:"1" max:"100"`
+	// Successes in a row before the check is up again.
+	Rise int `yaml:"rise" default:"2" min:"1" max:"100"`
+
+	_ struct{} `unsupported:"ftp process ping interface script"`
+}
+
+// FileHTTP is a probe by HTTP.
+type FileHTTP struct {
+	// What to ask for. The name in it is looked up by each host: an address of the host itself, such as 127.0.0.1, is safest.
+	URL string `yaml:"url" required:"true" format:"url" example:"http://127.0.0.1/health"`
+	// Host header to send.
+	Host string `yaml:"host" format:"host" shown:"the host of the URL" example:"www.shop.lab"`
+	// Request method. HEAD saves the body where the application answers it properly.
+	Method string `yaml:"method" default:"GET" enum:"GET,HEAD"`
+	// Status codes and ranges that are good. Redirects are not followed: a 301 is judged as a 301.
+	Expect []StatusRange `yaml:"expect" default:"200-299,301,302,401" min:"1" max:"64" example:"[200-299, 401]"`
+
+	_ struct{} `unsupported:"version"`
+}
+
+// FileTCP is a probe that opens a connection and closes it.
+type FileTCP struct {
+	// IP address and port to connect to.
+	Address netip.AddrPort `yaml:"address" required:"true" example:"127.0.0.1:21"`
+}
+
+// Names is one name, or a list of names.
+type Names []string

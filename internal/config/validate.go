@@ -1,0 +1,216 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// validator judges what takes more than one value to judge. Values with a problem of their own are left out, so that one
+// mistake gives one message.
+type validator struct {
+	*decoder
+	f *File
+}
+
+func (v *validator) all() {
+	v.heartbeat()
+	v.checks()
+	v.subnets()
+	v.uniqueAddresses()
+	v.ruleCount()
+	for _, name := range sorted(v.f.VIPs) {
+		v.rules("/vips/"+name+"/rules", v.f.VIPs[name].Rules)
+	}
+}
+
+// sorted gives a map's keys in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func (v *validator) heartbeat() {
+	profile, interval, tolerance := v.has("/heartbeat/profile"), v.has("/heartbeat/interval"), v.has("/heartbeat/tolerance")
+	switch {
+	case profile && (interval || tolerance):
+		v.wrong("/heartbeat/profile", flaw{"`profile` and settings of its own exclude each other", "remove `profile`, or `interval` and `tolerance`"})
+	case interval && !tolerance:
+		v.wrong("/heartbeat/interval", flaw{"`interval` needs a `tolerance` beside it", "add for example `tolerance: 15`"})
+	case tolerance && !interval:
+		v.wrong("/heartbeat/tolerance", flaw{"`tolerance` needs an `interval` beside it", "add for example `interval: 20ms`"})
+	}
+}
+
+func (v *validator) checks() {
+	for _, name := range sorted(v.f.Checks) {
+		path, c := "/checks/"+name, v.f.Checks[name]
+		if v.has(path+"/http") && v.has(path+"/tcp") {
+			v.missing(path+"/tcp", flaw{"check " + quote(name) + " has two probes", "keep `http` or `tcp`, and make a second check of the other"})
+		}
+		if !v.has(path+"/http") && !v.has(path+"/tcp") && !v.spoiled[path] {
+			v.missing(path, flaw{"check " + quote(name) + " has no probe", "add `http: {url: \"http://127.0.0.1/\"}` or `tcp: {address: \"127.0.0.1:21\"}`"})
+		}
+		if c.Interval > 0 && c.Timeout > c.Interval {
+			v.wrong(path+"/timeout", flaw{fmt.Sprintf("timeout %v is longer than the interval of %v", c.Timeout, c.Interval), fmt.Sprintf("write at most `%v`, or make the interval longer", c.Interval)})
+		}
+	}
+}
+
+// subnets finds VIPs whose subnet does not hold the hosts.
+func (v *validator) subnets() {
+	for _, name := range sorted(v.f.VIPs) {
+		path, vip := "/vips/"+name, v.f.VIPs[name]
+		if !vip.Address.IsValid() || v.has(path+"/interface") {
+			continue
+		}
+		in, out := v.split(vip.Address)
+		remedy := "correct the address or its prefix length, or name the network with `interface:`"
+		switch {
+		case len(out) == 0:
+		case in == 0:
+			v.wrong(path+"/address", flaw{fmt.Sprintf("%s is outside every host's subnet", quote(vip.Address.String())), remedy})
+		default:
+			h := out[0]
+			v.wrong(path+"/address", flaw{fmt.Sprintf("the subnet %v does not hold host %s (%v)", vip.Address.Masked(), quote(h), v.f.Hosts[h].Address), remedy})
+		}
+	}
+}
+
+// split counts the hosts inside a prefix and names those outside.
+func (v *validator) split(p netip.Prefix) (in int, out []string) {
+	for _, name := range sorted(v.f.Hosts) {
+		a := v.f.Hosts[name].Address
+		switch {
+		case !a.IsValid():
+		case p.Contains(a):
+			in++
+		default:
+			out = append(out, name)
+		}
+	}
+	return in, out
+}
+
+// owner is a host or VIP with its address.
+type owner struct {
+	what string
+	path string
+	a    netip.Addr
+}
+
+// uniqueAddresses finds hosts and VIPs with one and the same address.
+func (v *validator) uniqueAddresses() {
+	var all []owner
+	for name, h := range v.f.Hosts {
+		all = append(all, owner{"host " + quote(name), "/hosts/" + name + "/address", h.Address})
+	}
+	for name, p := range v.f.VIPs {
+		all = append(all, owner{"VIP " + quote(name), "/vips/" + name + "/address", p.Address.Addr()})
+	}
+	all = slices.DeleteFunc(all, func(o owner) bool { return !o.a.IsValid() })
+	slices.SortFunc(all, func(a, b owner) int { return cmp.Or(v.order(a.path, b.path), cmp.Compare(a.path, b.path)) })
+	first := map[netip.Addr]owner{}
+	for _, o := range all {
+		before, twice := first[o.a]
+		if !twice {
+			first[o.a] = o
+			continue
+		}
+		v.wrong(o.path, flaw{
+			fmt.Sprintf("%s has the address %v of %s on line %d", o.what, o.a, before.what, v.values[before.path].line),
+			"give each its own address",
+		})
+	}
+}
+
+// order compares two values' places in the file.
+func (v *validator) order(a, b string) int {
+	p, q := v.values[a], v.values[b]
+	return cmp.Or(cmp.Compare(p.line, q.line), cmp.Compare(p.column, q.column))
+}
+
+// ruleCount finds the first rule too many.
+func (v *validator) ruleCount() {
+	var paths []string
+	for name, vip := range v.f.VIPs {
+		for i := range vip.Rules {
+			paths = append(paths, "/vips/"+name+"/rules/"+strconv.Itoa(i))
+		}
+	}
+	if len(paths) <= member.MaxRules {
+		return
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(v.order(a, b), cmp.Compare(a, b)) })
+	v.wrong(paths[member.MaxRules], flaw{fmt.Sprintf("the file has %d rules, and %d is the most", len(paths), member.MaxRules), "join rules that share everything but their ports"})
+}
+
+// taken is a range of ports with the rule that has it.
+type taken struct {
+	PortRange
+	protocol string
+	rule     int
+	path     string
+}
+
+// rules finds ports in two rules of one VIP, and checks that do not exist.
+func (v *validator) rules(path string, rules []FileRule) {
+	var all []taken
+	for i, r := range rules {
+		at := path + "/" + strconv.Itoa(i)
+		for j, p := range r.Ports {
+			t := taken{p, r.Protocol, i, at + "/ports/" + strconv.Itoa(j)}
+			if p.First == 0 || r.Protocol == "" {
+				continue
+			}
+			v.overlap(all, t)
+			all = append(all, t)
+		}
+		v.ruleChecks(at+"/check", r.Check)
+	}
+}
+
+// overlap reports the first of the earlier ranges that has a port in common with t.
+func (v *validator) overlap(earlier []taken, t taken) {
+	for _, e := range earlier {
+		if e.protocol != t.protocol || e.Last < t.First || t.Last < e.First {
+			continue
+		}
+		common := PortRange{max(e.First, t.First), min(e.Last, t.Last)}
+		if e.rule == t.rule {
+			v.wrong(t.path, flaw{fmt.Sprintf("%s is in this rule twice", common.named()), "remove one of the two"})
+			return
+		}
+		v.wrong(t.path, flaw{
+			fmt.Sprintf("%s %s is already in the rule on line %d: rules of one address must not overlap", t.protocol, common.named(), v.values[e.path].line),
+			"remove it from one of the two rules",
+		})
+		return
+	}
+}
+
+func (v *validator) ruleChecks(path string, names Names) {
+	for i, name := range names {
+		at := path + "/" + strconv.Itoa(i)
+		if v.spoiled[at] {
+			continue
+		}
+		if _, ok := v.f.Checks[name]; !ok {
+			v.wrong(at, v.noCheck(name))
+			continue
+		}
+		if slices.Contains(names[:i], name) {
+			v.wrong(at, flaw{"check " + quote(name) + " is in this rule twice", "remove one of the two"})
+		}
+	}
+}
+
+func (v *validator) noCheck(name string) flaw {
+	known := sorted(v.f.Checks)
+	if c := closest(name, known); c != "" {
+		return flaw{"there is no check " + quote(name), "did you mean `" + c + "`?"}
+	}
+	return flaw{"there is no check " + quote(name), "add it below `checks:`, or remove it here"}
+}
