@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// Errors returned by New and Seal.
+var (
+	ErrSecret  = errors.New("secret too short")
+	ErrOptions = errors.New("impossible options")
+	ErrTooLong = errors.New("payload too long")
+)
+
+// minSecret is the length in bytes below which a secret can be guessed.
+const minSecret = 16
+
+// Options is what a Codec needs to know.
+type Options struct {
+	Cluster  string        // its name
+	Secret   []byte        // the same on every host; at least 16 bytes
+	Self     member.ID     // this host
+	Hosts    int           // how many are configured
+	Interval time.Duration // between heartbeats; paces challenges and proofs
+}
+
+// Codec seals and opens the datagrams of one host during one boot.
+type Codec struct {
+	self     member.ID
+	hosts    int
+	interval time.Duration
+	tag      clusterTag
+	keys     keyring
+	boot     member.Boot
+	tally    tally
+
+	out struct {
+		sync.Mutex
+		aead    cipher.AEAD
+		nonce   nonce
+		beats   uint64 // the last heartbeat's sequence
+		control uint64 // the last challenge's or proof's sequence
+	}
+
+	// What follows belongs to the goroutine that calls Open.
+	peers [member.MaxHosts]peer
+	nonce nonce
+	plain [MaxPayload]byte
+	reply []byte
+}
+
+// New makes a Codec and draws its boot number. The number is never handed in: a second Codec with the same one would use the
+// same sequences under the same key.
+func New(o Options) (*Codec, error) {
+	if len(o.Secret) < minSecret {
+		return nil, fmt.Errorf("%w: %d bytes, at least %d are needed (make one with `muster key new FILE`)", ErrSecret, len(o.Secret), minSecret)
+	}
+	if o.Hosts < 1 || o.Hosts > member.MaxHosts || int(o.Self) >= o.Hosts || o.Interval <= 0 {
+		return nil, fmt.Errorf("%w: host %d of %d, interval %v", ErrOptions, o.Self, o.Hosts, o.Interval)
+	}
+	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), boot: drawBoot()}
+	var err error
+	if c.keys, err = newKeyring(o.Secret, c.tag); err != nil {
+		return nil, err
+	}
+	if c.out.aead, err = c.keys.seal(o.Self, c.boot); err != nil {
+		return nil, err
+	}
+	c.out.control = firstControl - 1
+	return c, nil
+}
+
+// drawBoot returns a random number that is not zero.
+func drawBoot() member.Boot {
+	for {
+		var b [8]byte
+		rand.Read(b[:])
+		if boot := member.Boot(binary.BigEndian.Uint64(b[:])); boot != 0 {
+			return boot
+		}
+	}
+}
+
+// Boot is the number of this start of the agent.
+func (c *Codec) Boot() member.Boot { return c.boot }
+
+// Counters returns how many datagrams Open has judged, by reason.
+func (c *Codec) Counters() Counters { return c.tally.total.snapshot() }
+
+// CountersOf returns the counts of datagrams that were certainly sealed by this host, at some time: they are Accepted, Boot or
+// Malformed. For all other reasons the sender is only a claim.
+func (c *Codec) CountersOf(host member.ID) Counters {
+	if int(host) >= c.hosts {
+		return Counters{}
+	}
+	return c.tally.senders[host].snapshot()
+}
+
+// Seal appends a heartbeat's datagram to dst. The same bytes may go to every host.
+func (c *Codec) Seal(dst, payload []byte) (datagram []byte, seq uint64, err error) {
+	if len(payload) > MaxPayload {
+		return nil, 0, fmt.Errorf("%w: %d bytes, at most %d fit", ErrTooLong, len(payload), MaxPayload)
+	}
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.out.beats++
+	return c.sealLocked(dst, Heartbeat, c.out.beats, payload), c.out.beats, nil
+}
+
+// Farewell returns this boot's last words. They are the same at every call, good at any later time, and final: who has
+// heard them does not hear this boot any more.
+func (c *Codec) Farewell() []byte {
+	c.out.Lock()
+	defer c.out.Unlock()
+	return c.sealLocked(nil, Farewell, lastWords, nil)
+}
+
+// sealControl makes a challenge or a proof.
+func (c *Codec) sealControl(dst []byte, kind Type, n note) []byte {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.out.control++
+	n.reached = c.out.beats
+	var b [noteSize]byte
+	return c.sealLocked(dst, kind, c.out.control, n.append(b[:0]))
+}
+
+func (c *Codec) sealLocked(dst []byte, kind Type, seq uint64, payload []byte) []byte {
+	start := len(dst)
+	dst = header{kind: kind, sender: c.self, boot: c.boot, seq: seq}.append(dst, c.tag)
+	return c.out.aead.Seal(dst, c.out.nonce.set(seq), payload, dst[start:])
+}
