@@ -32,11 +32,12 @@ func Explanation(w io.Writer, e api.Explanation) {
 	table(w, "  ", rows)
 }
 
-// Event writes one event as a line.
-func Event(w io.Writer, e api.Event) {
+// Event writes one event as a line. It returns what the writer says: whoever follows must notice that nobody reads.
+func Event(w io.Writer, e api.Event) error {
 	view := "-"
 	if e.Epoch > 0 {
 		view = strconv.FormatUint(e.Epoch, 10)
 	}
-	fmt.Fprintf(w, "%s  view %-4s %-16s %-12s %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), view, plain(e.Kind), or(e.Host, "-"), plain(e.Text))
+	_, err := fmt.Fprintf(w, "%s  view %-4s %-16s %-12s %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), view, plain(e.Kind), or(e.Host, "-"), plain(e.Text))
+	return err
 }

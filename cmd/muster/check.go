@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-ha/muster/internal/api/render"
+	"github.com/muster-ha/muster/internal/config"
+)
+
+// verdict is the result of a check as JSON.
+type verdict struct {
+	File     string          `json:"file"`
+	Good     bool            `json:"good"`
+	Hosts    int             `json:"hosts"`
+	VIPs     int             `json:"vips"`
+	Rules    int             `json:"rules"`
+	Checks   int             `json:"checks"`
+	Digest   string          `json:"digest"`
+	Problems config.Problems `json:"problems"`
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Find every problem of a configuration file",
+		Long: `Prints every problem of the file, one a line: file, line, column, what is wrong, what would be right. Changes nothing and
+needs no agent. Without FILE it checks the one of -c. Exits with 2 if the file is not good.`,
+		Example: "muster check farm.yaml",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := a.config
+			if len(args) > 0 {
+				path = args[0]
+			}
+			return a.check(path)
+		},
+	}
+}
+
+func (a *app) check(path string) error {
+	file, err := config.Load(path)
+	var problems config.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return usageError{err}
+	}
+	if err == nil {
+		return a.good(path, file)
+	}
+	if a.json {
+		if err := render.JSON(a.out, verdict{File: path, Problems: problems}); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintln(a.out, problems.Error()); err != nil {
+		return err
+	}
+	return usagef("%s is not good: %s", path, count(len(problems), "problem"))
+}
+
+func (a *app) good(path string, c *config.Config) error {
+	if a.json {
+		return render.JSON(a.out, verdict{File: path, Good: true, Hosts: len(c.Hosts), VIPs: len(c.VIPs), Rules: len(c.Rules),
+			Checks: len(c.Checks), Digest: fmt.Sprintf("%x", c.Digest), Problems: config.Problems{}})
+	}
+	_, err := fmt.Fprintf(a.out, "%s: good: %s, %s, %s\n", path, count(len(c.Hosts), "host"), count(len(c.VIPs), "VIP"), count(len(c.Rules), "rule"))
+	return err
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
