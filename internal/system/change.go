@@ -1,0 +1,141 @@
+package system
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Kind says what sort of thing a Change is about.
+type Kind string
+
+// The kinds of changes.
+const (
+	KindAddress   Kind = "address"   // an address on an interface
+	KindSysctl    Kind = "sysctl"    // a setting below /proc/sys/net
+	KindMount     Kind = "mount"     // a bpffs below the run directory
+	KindPins      Kind = "pins"      // a directory of pinned programs, maps and links
+	KindDirectory Kind = "directory" // a directory below the run directory; removed when empty
+	KindFile      Kind = "file"      // a file or socket below the run directory
+)
+
+// The states of everything but sysctls, whose states are their values. Gone is the state of what belonged to an interface that is
+// no longer there.
+const (
+	Present = "present"
+	Absent  = "absent"
+	Gone    = "gone"
+)
+
+// Scope is how far an address is valid, by the kernel's numbers.
+type Scope uint8
+
+// The scopes that Muster uses. The kernel never chooses an address of ScopeHost as the source of what leaves the host.
+const (
+	ScopeGlobal Scope = 0
+	ScopeHost   Scope = 254
+)
+
+// Change is one thing about the host that Muster wants otherwise than it found it.
+type Change struct {
+	Kind   Kind         `json:"kind"`
+	Link   string       `json:"link,omitempty"`   // address: the interface's name
+	Prefix netip.Prefix `json:"prefix,omitzero"`  // address
+	Scope  Scope        `json:"scope,omitempty"`  // address
+	NoDAD  bool         `json:"no_dad,omitempty"` // address: IPv6 without duplicate address detection
+	Sysctl string       `json:"sysctl,omitempty"` // sysctl: path below /proc/sys, such as net/ipv4/conf/eth0/arp_ignore
+	Path   string       `json:"path,omitempty"`   // the others: relative to the run directory
+	Want   string       `json:"want"`             // the state that Muster keeps up
+	Found  string       `json:"found"`            // the state before the first change
+	Was    string       `json:"was,omitempty"`    // sysctl: our earlier Want, until the new one is known to be set
+}
+
+// What names the target of a change, for people; two changes of one target have the same name.
+func (c Change) What() string {
+	switch c.Kind {
+	case KindAddress:
+		return fmt.Sprintf("address %s on %s", c.Prefix, c.Link)
+	case KindSysctl:
+		return "sysctl " + c.Sysctl
+	default:
+		return fmt.Sprintf("%s %s", c.Kind, c.Path)
+	}
+}
+
+// watched says whether Verify looks at the change. Files and pins have owners that look after them.
+func (c Change) watched() bool {
+	return c.Kind == KindAddress || c.Kind == KindSysctl || c.Kind == KindMount
+}
+
+var (
+	sysctlShape = regexp.MustCompile(`^net/ipv[46](/[A-Za-z0-9_.:@-]{1,32}){1,4}$`)
+	valueShape  = regexp.MustCompile(`^-?[0-9]{1,10}([ \t]-?[0-9]{1,10}){0,3}$`)
+	linkShape   = regexp.MustCompile(`^[!-.0-~]{1,15}$`) // what the kernel takes: no blank, no slash
+)
+
+// validate refuses everything that this package would not have written: the journal is read by root.
+func (c Change) validate() error {
+	switch c.Kind {
+	case KindAddress:
+		return c.validateAddress()
+	case KindSysctl:
+		return c.validateSysctl()
+	case KindMount, KindPins, KindDirectory, KindFile:
+		return c.validatePath()
+	default:
+		return fmt.Errorf("%w: unknown kind %q", ErrMalformed, c.Kind)
+	}
+}
+
+func (c Change) validateAddress() error {
+	if c.Sysctl != "" || c.Path != "" || !twoStates(c) {
+		return fmt.Errorf("%w: stray field in %s", ErrMalformed, c.What())
+	}
+	if !linkShape.MatchString(c.Link) || c.Link == "." || c.Link == ".." {
+		return fmt.Errorf("%w: interface name %q", ErrMalformed, c.Link)
+	}
+	a := c.Prefix.Addr()
+	if !c.Prefix.IsValid() || a.Zone() != "" || a.Is4In6() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {
+		return fmt.Errorf("%w: address %s", ErrMalformed, c.Prefix)
+	}
+	return nil
+}
+
+func (c Change) validateSysctl() error {
+	if c.Link != "" || c.Path != "" || c.Prefix != (netip.Prefix{}) || c.Scope != 0 || c.NoDAD {
+		return fmt.Errorf("%w: stray field in %s", ErrMalformed, c.What())
+	}
+	dots := func(s string) bool { return s == "." || s == ".." }
+	if !sysctlShape.MatchString(c.Sysctl) || slices.ContainsFunc(strings.Split(c.Sysctl, "/"), dots) {
+		return fmt.Errorf("%w: sysctl %q is not below net/ipv4 or net/ipv6", ErrMalformed, c.Sysctl)
+	}
+	if !valueShape.MatchString(c.Want) || !valueShape.MatchString(c.Found) {
+		return fmt.Errorf("%w: values %q and %q of sysctl %s", ErrMalformed, c.Want, c.Found, c.Sysctl)
+	}
+	if c.Was != "" && !valueShape.MatchString(c.Was) {
+		return fmt.Errorf("%w: value %q of sysctl %s", ErrMalformed, c.Was, c.Sysctl)
+	}
+	return nil
+}
+
+func (c Change) validatePath() error {
+	if c.Link != "" || c.Sysctl != "" || c.Prefix != (netip.Prefix{}) || c.Scope != 0 || c.NoDAD || !twoStates(c) {
+		return fmt.Errorf("%w: stray field in %s", ErrMalformed, c.What())
+	}
+	if len(c.Path) > 200 || c.Path == "." || !filepath.IsLocal(c.Path) || filepath.Clean(c.Path) != c.Path {
+		return fmt.Errorf("%w: path %q is not below the run directory", ErrMalformed, c.Path)
+	}
+	return nil
+}
+
+// ours says whether a state is one that Muster has set.
+func (c Change) ours(state string) bool {
+	return state == c.Want || c.Was != "" && state == c.Was
+}
+
+func twoStates(c Change) bool {
+	return c.Want == Present && c.Was == "" && (c.Found == Present || c.Found == Absent)
+}

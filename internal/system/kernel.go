@@ -1,0 +1,162 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// kernel is what this package asks of the host. Tests have one in memory that can die between any two calls.
+type kernel interface {
+	place() (Place, error)
+	alive(Place) bool // is the network namespace of that place still there?
+	look(dir string, c Change) (state string, err error)
+	set(dir string, c Change, state string) error
+}
+
+// linux is the kernel of this host.
+type linux struct{}
+
+var _ kernel = linux{}
+
+func (linux) look(dir string, c Change) (string, error) {
+	switch c.Kind {
+	case KindAddress:
+		return lookAddress(c)
+	case KindSysctl:
+		return readSysctl(c.Sysctl)
+	case KindMount:
+		return presence(mounted(filepath.Join(dir, c.Path)))
+	default:
+		return presence(exists(dir, c.Path))
+	}
+}
+
+func (linux) set(dir string, c Change, state string) error {
+	switch c.Kind {
+	case KindAddress:
+		return setAddress(c, state)
+	case KindSysctl:
+		return writeSysctl(c.Sysctl, state)
+	case KindMount:
+		return setMount(filepath.Join(dir, c.Path), state)
+	default:
+		return setPath(dir, c, state)
+	}
+}
+
+func presence(there bool, err error) (string, error) {
+	if there {
+		return Present, err
+	}
+	return Absent, err
+}
+
+func lookAddress(c Change) (string, error) {
+	link, err := netlink.LinkByName(c.Link)
+	if _, missing := errors.AsType[netlink.LinkNotFoundError](err); missing {
+		return Gone, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find interface %s: %w", c.Link, err)
+	}
+	list, err := netlink.AddrList(link, family(c))
+	for range 2 { // the kernel's list changed while it was read: read it again
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+		list, err = netlink.AddrList(link, family(c))
+	}
+	if err != nil {
+		return "", fmt.Errorf("list addresses of %s: %w", c.Link, err)
+	}
+	want := netlinkAddr(c)
+	for _, a := range list {
+		if a.Equal(*want) {
+			return Present, nil
+		}
+	}
+	return Absent, nil
+}
+
+func setAddress(c Change, state string) error {
+	link, err := netlink.LinkByName(c.Link)
+	if err != nil {
+		return fmt.Errorf("find interface %s: %w", c.Link, err)
+	}
+	if state == Absent {
+		err = netlink.AddrDel(link, netlinkAddr(c))
+		if errors.Is(err, unix.EADDRNOTAVAIL) {
+			return nil // gone in the meantime
+		}
+	} else {
+		err = netlink.AddrAdd(link, netlinkAddr(c))
+		if errors.Is(err, unix.EEXIST) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make %s %s: %w", c.What(), state, err)
+	}
+	return nil
+}
+
+func family(c Change) int {
+	if c.Prefix.Addr().Is4() {
+		return netlink.FAMILY_V4
+	}
+	return netlink.FAMILY_V6
+}
+
+func netlinkAddr(c Change) *netlink.Addr {
+	a := c.Prefix.Addr()
+	addr := &netlink.Addr{
+		IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(c.Prefix.Bits(), a.BitLen())},
+		Scope: int(c.Scope),
+	}
+	if c.NoDAD && a.Is6() {
+		addr.Flags = unix.IFA_F_NODAD
+	}
+	return addr
+}
+
+// readSysctl gives the value, or Gone when the setting's interface is not there.
+func readSysctl(name string) (string, error) {
+	root, err := os.OpenRoot("/proc/sys")
+	if err != nil {
+		return "", fmt.Errorf("open sysctls: %w", err)
+	}
+	defer root.Close()
+	data, err := root.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Gone, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read sysctl %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func writeSysctl(name, value string) error {
+	root, err := os.OpenRoot("/proc/sys")
+	if err != nil {
+		return fmt.Errorf("open sysctls: %w", err)
+	}
+	defer root.Close()
+	f, err := root.OpenFile(name, os.O_WRONLY, 0) // never O_CREATE
+	if err != nil {
+		return fmt.Errorf("write sysctl %s: %w", name, err)
+	}
+	_, err = f.WriteString(value + "\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write sysctl %s: %w", name, err)
+	}
+	return nil
+}
