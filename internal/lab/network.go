@@ -1,0 +1,158 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	mainBridge    = "br0"
+	hostInterface = "eth0"
+)
+
+func (l *Lab) switchName() string           { return l.name + "-sw" }
+func (l *Lab) spaceName(node string) string { return l.name + "-" + node }
+
+// buildSwitch makes the bridge in its own namespace.
+func (l *Lab) buildSwitch() error {
+	if err := l.sw.create(); err != nil {
+		return err
+	}
+	return l.sw.do(func() error {
+		// The switch itself says nothing: no router solicitations from the bridge or its ports.
+		quiet("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+		quiet("/proc/sys/net/ipv6/conf/default/disable_ipv6")
+		return addBridge(mainBridge)
+	})
+}
+
+// quiet turns IPv6 off; a kernel without IPv6 is quiet anyway.
+func quiet(path string) { _ = os.WriteFile(path, []byte("1"), 0o644) }
+
+// addBridge makes a bridge without spanning tree, so that a port forwards from the moment that it is up, and without
+// multicast snooping, which would lose group traffic while nobody asks for memberships.
+func addBridge(name string) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = name
+	snooping := false
+	bridge := &netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snooping}
+	if err := netlink.LinkAdd(bridge); err != nil {
+		return fmt.Errorf("add bridge %s: %w", name, err)
+	}
+	if err := netlink.LinkSetUp(bridge); err != nil {
+		return fmt.Errorf("set bridge %s up: %w", name, err)
+	}
+	return nil
+}
+
+// buildNode makes the namespace of a host or client and plugs it into the main bridge.
+func (l *Lab) buildNode(n node) error {
+	sp := l.spaces[n.Name]
+	if err := sp.create(); err != nil {
+		return err
+	}
+	handle, err := netns.GetFromName(sp.name)
+	if err != nil {
+		return fmt.Errorf("find namespace %s: %w", sp.name, err)
+	}
+	defer handle.Close()
+	if err := l.sw.do(func() error { return addPort(n, handle) }); err != nil {
+		return err
+	}
+	return sp.do(func() error { return configureNode(n) })
+}
+
+// addPort makes the cable: one end is the bridge's port, named after the node, the other the node's eth0.
+func addPort(n node, peer netns.NsHandle) error {
+	bridge, err := netlink.LinkByName(mainBridge)
+	if err != nil {
+		return fmt.Errorf("find bridge: %w", err)
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MasterIndex = n.Name, bridge.Attrs().Index
+	cable := netlink.NewVeth(attrs)
+	cable.PeerName, cable.PeerHardwareAddr, cable.PeerNamespace = hostInterface, mac(n.Address), netlink.NsFd(peer)
+	if err := netlink.LinkAdd(cable); err != nil {
+		return fmt.Errorf("add port %s: %w", n.Name, err)
+	}
+	if err := netlink.LinkSetUp(cable); err != nil {
+		return fmt.Errorf("set port %s up: %w", n.Name, err)
+	}
+	return nil
+}
+
+// configureNode gives eth0 its address.
+func configureNode(n node) error {
+	link, err := netlink.LinkByName(hostInterface)
+	if err != nil {
+		return fmt.Errorf("find eth0 of %s: %w", n.Name, err)
+	}
+	if err := netlink.AddrAdd(link, ipNet(netip.PrefixFrom(n.Address, prefixLength))); err != nil {
+		return fmt.Errorf("add address of %s: %w", n.Name, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("set eth0 of %s up: %w", n.Name, err)
+	}
+	if !n.Client {
+		return nil
+	}
+	// A load of many short connections leaves many ports in TIME_WAIT; the usual 28,000 would be used up in a minute.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("1024 65535"), 0o644); err != nil {
+		return fmt.Errorf("widen port range of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+func ipNet(p netip.Prefix) *netlink.Addr {
+	return &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+}
+
+// removePort pulls the cable out for good, eth0 included.
+func (l *Lab) removePort(name string) error {
+	return l.sw.do(func() error {
+		link, err := netlink.LinkByName(name)
+		if errors.As(err, new(netlink.LinkNotFoundError)) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find port %s: %w", name, err)
+		}
+		return netlink.LinkDel(link)
+	})
+}
+
+// setPort switches the port of a node up or down: the node loses its carrier, as with a pulled cable.
+func (l *Lab) setPort(name string, up bool) error {
+	return l.sw.do(func() error {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return fmt.Errorf("find port %s: %w", name, err)
+		}
+		if up {
+			return netlink.LinkSetUp(link)
+		}
+		return netlink.LinkSetDown(link)
+	})
+}
+
+// unmountBelow unmounts everything that is mounted in or below a directory, the newest mounts first.
+func unmountBelow(dir string) error {
+	points, err := mountsBelow(dir)
+	if err != nil {
+		return err
+	}
+	var all error
+	for i := len(points) - 1; i >= 0; i-- {
+		if err := unix.Unmount(points[i], unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+			all = errors.Join(all, fmt.Errorf("unmount %s: %w", points[i], err))
+		}
+	}
+	return all
+}
