@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// Bounds of a configuration; package member has the reasons.
+const (
+	MaxHosts = 32
+	MaxRules = 64
+)
+
 // Config is a cluster's configuration, validated, with every default filled in. Hosts, VIPs and checks are sorted by name
 // and known elsewhere by their index; rules are numbered in the order of VIPs and then of the file.
 type Config struct {

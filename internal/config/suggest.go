@@ -8,7 +8,7 @@ func closest(word string, candidates []string) string {
 	if len(word) > longest {
 		return ""
 	}
-	best, bestDistance := "", len(word)/3+1
+	best, bestDistance := "", max(1, len(word)/3)
 	for _, c := range candidates {
 		if d := distance(word, c); d <= bestDistance && d < len(c) && (best == "" || d < bestDistance) {
 			best, bestDistance = c, d

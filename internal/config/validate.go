@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-
-	"github.com/muster-ha/muster/internal/member"
 )
 
 // validator judges what takes more than one value to judge. Values with a problem of their own are left out, so that one
@@ -140,11 +138,11 @@ func (v *validator) ruleCount() {
 			paths = append(paths, "/vips/"+name+"/rules/"+strconv.Itoa(i))
 		}
 	}
-	if len(paths) <= member.MaxRules {
+	if len(paths) <= MaxRules {
 		return
 	}
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(v.order(a, b), cmp.Compare(a, b)) })
-	v.wrong(paths[member.MaxRules], flaw{fmt.Sprintf("the file has %d rules, and %d is the most", len(paths), member.MaxRules), "join rules that share everything but their ports"})
+	v.wrong(paths[MaxRules], flaw{fmt.Sprintf("the file has %d rules, and %d is the most", len(paths), MaxRules), "join rules that share everything but their ports"})
 }
 
 // taken is a range of ports with the rule that has it.

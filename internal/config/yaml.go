@@ -47,6 +47,7 @@ func document(data []byte) (ast.Node, *misread) {
 	if m := notText(data); m != nil {
 		return nil, m
 	}
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) // the scanner miscounts lines after a comment that ends in CR LF
 	tokens, m := tokenize(string(data))
 	if m != nil {
 		return nil, m
