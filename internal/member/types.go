@@ -1,8 +1,6 @@
 package member
 
-import (
-	"time"
-)
+import "time"
 
 // MaxHosts is the largest number of hosts in a configuration: a Set is one machine word.
 const MaxHosts = 32
@@ -23,7 +21,7 @@ type State uint8
 const (
 	Joining State = iota // in no view: owns nothing
 	Serving              // in a view
-	Leaving              // in a view with no share; wants to be left out of the next
+	Leaving              // offers no weight; stays in its view while its connections end, joins no other after its farewell
 )
 
 // MaxRules bounds the rules of a configuration; it sizes RuleSet.
@@ -66,7 +64,7 @@ type ConfigID uint64
 type Hearing struct {
 	ID   ID
 	Boot Boot
-	Seq  uint64 // the newest heartbeat heard from that boot
+	Seq  uint64 // the newest heartbeat heard from that boot; stands still for a host put out, so that its lease runs out
 }
 
 // Heartbeat is everything that a host tells the others each interval, apart from holdings and the configuration's digest,
@@ -83,7 +81,7 @@ type Heartbeat struct {
 	Links     Set       // peers with whom the link is up both ways, and the sender itself
 	View      View      // the highest view accepted; zero: none
 	Released  ViewID    // the newest view whose release this host's filter has done
-	Installed ViewID    // the newest view that this host's filter has installed
+	Installed ViewID    // the newest view that this host's filter has installed; zero: its filter owns nothing
 	HighEpoch uint64    // highest epoch ever heard of
 }
 

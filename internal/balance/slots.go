@@ -1,0 +1,103 @@
+package balance
+
+import (
+	"math/bits"
+
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// Slots works out a rule's slots for the filter of host self: t is the table of the view, own the buckets in which self accepts
+// now, mine where self still has connections that are not in its buckets, others the same of the other members.
+//
+// The chain of a bucket is its owner, then those that may still hold connections in it, by rising index
+// (docs/design/0002-filter.md).
+func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding, out *[Buckets]uint32) {
+	var holders holderWords
+	holders.add(self, &mine)
+	for i := range others {
+		if others[i].ID != self {
+			holders.add(others[i].ID, &others[i])
+		}
+	}
+	for word := range own {
+		holders.load(word)
+		for bit := range 64 {
+			b := word*64 + bit
+			holding := holders.at(bit)
+			s := slot(self, t[b], holding)
+			if own[word]>>bit&1 != 0 {
+				s.Flags |= Own
+			}
+			out[b] = s.Word()
+		}
+	}
+}
+
+// slot is everything of a slot but the own flag.
+func slot(self member.ID, owner uint8, holding member.Set) Slot {
+	s := Slot{Owner: owner, Second: Nobody, Third: Nobody}
+	holding = holding.Without(member.ID(owner)) // no host has the index Nobody
+	if holding != 0 {
+		s.Flags |= Ask
+	}
+	after := holding
+	switch {
+	case owner == uint8(self):
+	case holding.Has(self):
+		after = holding &^ member.First(int(self)+1)
+	default:
+		return s // not in the chain
+	}
+	if after == 0 {
+		s.Flags |= Last
+		return s
+	}
+	s.Second = uint8(after.Lowest())
+	if after = after.Without(after.Lowest()); after != 0 {
+		s.Third = uint8(after.Lowest())
+	}
+	return s
+}
+
+// holderWords goes through the holdings of all hosts 64 buckets at a time.
+type holderWords struct {
+	maps    [member.MaxHosts]*Bitmap
+	unknown member.Set
+	known   member.Set
+	words   [member.MaxHosts]uint64
+	any     uint64
+}
+
+func (h *holderWords) add(id member.ID, holding *Holding) {
+	if id >= member.MaxHosts {
+		return
+	}
+	if holding.Unknown {
+		h.unknown = h.unknown.With(id)
+		return
+	}
+	h.known = h.known.With(id)
+	h.maps[id] = &holding.Buckets
+}
+
+func (h *holderWords) load(word int) {
+	h.any = 0
+	for known := h.known; known != 0; known &= known - 1 {
+		id := bits.TrailingZeros32(uint32(known))
+		h.words[id] = h.maps[id][word]
+		h.any |= h.words[id]
+	}
+}
+
+// at is the hosts that may hold connections of the loaded word's bucket bit.
+func (h *holderWords) at(bit int) member.Set {
+	s := h.unknown
+	if h.any>>bit&1 == 0 {
+		return s
+	}
+	for known := h.known; known != 0; known &= known - 1 {
+		id := bits.TrailingZeros32(uint32(known))
+		s |= member.Set(h.words[id]>>bit&1) << id
+	}
+	return s
+}

@@ -1,0 +1,124 @@
+package member
+
+import "time"
+
+// updateLinks works out with whom the link is up both ways.
+func (m *Machine) updateLinks(now time.Time) {
+	for id := range ID(MaxHosts) {
+		p := &m.peers[id]
+		up := false
+		if m.Hears(id) {
+			_, up = p.hearsBoot(m.self, m.boot)
+		}
+		if up == p.linked {
+			continue
+		}
+		p.linked, m.out.Send = up, true
+		m.linkEvent(now, id, up)
+	}
+}
+
+func (m *Machine) linkEvent(now time.Time, id ID, up bool) {
+	switch {
+	case up:
+		m.event(now, LinkUp, id, "")
+	case m.Hears(id):
+		m.event(now, LinkDown, id, "it does not hear us")
+	default:
+		m.event(now, LinkDown, id, "we do not hear it")
+	}
+}
+
+// Links is the hosts with whom the link is up both ways, and this host.
+func (m *Machine) Links() Set {
+	s := Of(m.self)
+	for id := range ID(MaxHosts) {
+		if m.peers[id].linked {
+			s = s.With(id)
+		}
+	}
+	return s
+}
+
+// Heard is the hosts that are not silent, without this one.
+func (m *Machine) Heard() Set {
+	var s Set
+	for id := range ID(MaxHosts) {
+		if m.Hears(id) {
+			s = s.With(id)
+		}
+	}
+	return s
+}
+
+// Hears reports whether a host is alive as far as this one can hear.
+func (m *Machine) Hears(id ID) bool {
+	if id >= ID(MaxHosts) {
+		return false
+	}
+	p := &m.peers[id]
+	return p.boot != 0 && !p.ended && p.silence < m.detection()
+}
+
+// surroundings gathers what the choice of a clique depends on. Hosts that we do not hear but a linked host has a link with are
+// part of it: they may be in a better clique than ours.
+func (m *Machine) surroundings() *surroundings {
+	s := &surroundings{self: m.self, known: Of(m.self)}
+	s.offers[m.self] = offer{inUse: m.config, pending: m.pending}
+	s.links[m.self] = m.Links().Without(m.self)
+	heard := m.Heard()
+	for id := range heard.All() {
+		last := &m.peers[id].last
+		if m.mayTakePart(id) {
+			s.known = s.known.With(id)
+		}
+		s.offers[id] = offer{inUse: last.Config, pending: last.Pending}
+		s.links[id] = last.Links.Without(id)
+	}
+	m.addUnheard(s, heard.With(m.self))
+	s.makeMutual(heard.With(m.self))
+	return s
+}
+
+// mayTakePart leaves out a host that is leaving and is in no view any more.
+func (m *Machine) mayTakePart(id ID) bool {
+	last := &m.peers[id].last
+	return last.State != Leaving || !last.View.IsZero()
+}
+
+// addUnheard brings in the hosts that only others hear, as using what we use.
+func (m *Machine) addUnheard(s *surroundings, heard Set) {
+	for id := range s.known.Without(m.self).All() {
+		for other := range (s.links[id] &^ heard).All() {
+			if int(other) >= m.hosts {
+				continue
+			}
+			s.known = s.known.With(other)
+			s.offers[other] = s.offers[m.self]
+			s.links[other] = s.links[other].With(id)
+		}
+	}
+}
+
+// makeMutual keeps the links that both ends confirm, where we have the word of both. Our own word is enough for ours: it
+// already includes that the other hears us, and the other is about to learn the same.
+func (s *surroundings) makeMutual(heard Set) {
+	said := s.links
+	for id := range heard.All() {
+		for other := range (said[id] & heard).All() {
+			if !said[other].Has(id) && id != s.self && other != s.self {
+				s.links[id] = s.links[id].Without(other)
+			}
+		}
+	}
+	for id := range heard.Without(s.self).All() {
+		if said[s.self].Has(id) {
+			s.links[id] = s.links[id].With(s.self)
+		} else {
+			s.links[id] = s.links[id].Without(s.self)
+		}
+	}
+	for id := range heard.All() {
+		s.links[id] &= s.known
+	}
+}

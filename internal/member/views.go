@@ -1,0 +1,191 @@
+package member
+
+import (
+	"strconv"
+	"time"
+)
+
+// adoptHeard looks at the views that the hosts we hear have accepted: a higher one that names us is taken, one that has
+// taken our fellow members and left us out puts us out.
+func (m *Machine) adoptHeard(now time.Time) {
+	for id := range m.Heard().All() {
+		v := m.peers[id].last.View
+		if v.ViewID.Compare(m.floor) <= 0 {
+			continue
+		}
+		switch {
+		case v.Names(m.self, m.boot):
+			if m.offers(v.Config) {
+				m.accept(now, v, "it is higher than ours")
+			}
+		case !m.view.IsZero() && v.sharesMember(m.view) && !m.mayIgnore(id, v):
+			m.withdraw(now, v.ViewID, id, "it is in view "+epoch(v)+", which has no place for us")
+		}
+	}
+}
+
+// mayIgnore lets a larger clique go on against a host that does not hear it and therefore went on alone.
+func (m *Machine) mayIgnore(id ID, v View) bool {
+	if m.peers[id].linked {
+		return false
+	}
+	c := m.surroundings().choose()
+	return c.in && c.hosts.Len() > len(v.Members)
+}
+
+func (m *Machine) offers(c ConfigID) bool {
+	return offer{inUse: m.config, pending: m.pending}.has(c)
+}
+
+// takePart compares the view with the clique that there should be, and proposes or gives up.
+func (m *Machine) takePart(now time.Time) {
+	c := m.surroundings().choose()
+	switch {
+	case !m.view.IsZero() && m.mustYield(now, c):
+	case !c.in || m.coordinator(c.hosts) != m.self:
+	case m.view.IsZero() && !m.mayStart(c):
+	default:
+		m.propose(now, c)
+	}
+}
+
+// coordinator is the lowest host that is in a view, or the lowest if none is.
+func (m *Machine) coordinator(hosts Set) ID {
+	for id := range hosts.All() {
+		if id == m.self && !m.view.IsZero() || id != m.self && !m.peers[id].last.View.IsZero() {
+			return id
+		}
+	}
+	return hosts.Lowest()
+}
+
+// mayStart reports whether a host in no view may found one. It waits until everyone who is alive has been heard, and until its
+// own filter is empty; a leaving host founds nothing, and nobody starts beside a view that would have it yield.
+func (m *Machine) mayStart(c choice) bool {
+	complete := c.hosts == First(m.hosts)
+	switch {
+	case m.leaving || m.filter.withdrawals > 0:
+		return false
+	case !complete && m.waited < 2*m.detection():
+		return false
+	}
+	for id := range (m.Heard() &^ c.hosts).All() {
+		if m.outranks(id, c.hosts) {
+			return false
+		}
+	}
+	return true
+}
+
+// outranks reports whether a heard host that is not in our clique is in a view that we should not run beside: a larger
+// one, or one as large with a lower host. A single host also yields to a single host that does not hear it, because only the
+// one that hears can know.
+func (m *Machine) outranks(id ID, hosts Set) bool {
+	theirs := m.peers[id].last.View.Set()
+	switch longer := theirs.Len() - hosts.Len(); {
+	case theirs == 0 || longer < 0:
+		return false
+	case longer > 0 || theirs.Len() == 1:
+		return true
+	default:
+		return theirs.before(hosts)
+	}
+}
+
+// mustYield gives a view up that runs beside another one within hearing.
+func (m *Machine) mustYield(now time.Time, c choice) bool {
+	if m.astray == 0 {
+		return false
+	}
+	limit := m.detection()
+	if !c.in {
+		limit = 3 * m.timing.Interval
+	}
+	if m.astray < limit {
+		return false
+	}
+	m.withdraw(now, m.floor, m.self, "a host within hearing is in a view without us that takes precedence")
+	return true
+}
+
+// goAstray counts how long we have been in a view beside another one that takes precedence.
+func (m *Machine) goAstray(_ time.Time, counted time.Duration) {
+	if m.view.IsZero() {
+		return
+	}
+	c := m.surroundings().choose()
+	for id := range m.Heard().All() {
+		if m.precedes(id, c) {
+			m.astray += counted
+			return
+		}
+	}
+	m.astray = 0
+}
+
+// precedes reports whether a heard host is in a foreign view that ours should give way to.
+func (m *Machine) precedes(id ID, c choice) bool {
+	p := &m.peers[id]
+	v := p.last.View
+	if v.IsZero() || v.Names(m.self, m.boot) || m.view.Names(id, p.boot) {
+		return false
+	}
+	switch {
+	case p.linked && !c.in:
+		return c.hosts.Has(id)
+	case p.linked:
+		return v.ViewID.Compare(m.view.ViewID) > 0
+	default:
+		return m.outranks(id, m.view.Set())
+	}
+}
+
+// propose makes the next view when the present one is not what it should be.
+func (m *Machine) propose(now time.Time, c choice) {
+	v := View{ViewID: ViewID{Epoch: m.highEpoch + 1, Proposer: m.self}, Config: c.config}
+	for id := range c.hosts.All() {
+		v.Members = append(v.Members, m.candidate(id))
+	}
+	if v.sameContent(m.view) && !m.stuck() {
+		return
+	}
+	if !m.proposed.IsZero() && now.Sub(m.proposed) < m.timing.Interval {
+		return // the next tick will do
+	}
+	m.proposed = now
+	m.event(now, ViewProposed, m.self, "")
+	m.accept(now, v, "proposed by this host")
+}
+
+func (m *Machine) candidate(id ID) Member {
+	if id == m.self {
+		return Member{ID: id, Boot: m.boot, Attributes: m.attributes()}
+	}
+	last := &m.peers[id].last
+	return Member{ID: id, Boot: last.Boot, Attributes: last.Attrs}
+}
+
+// attributes is what we offer: no share when leaving.
+func (m *Machine) attributes() Attributes {
+	a := m.attrs
+	if m.leaving {
+		a.Weight, a.Director = 0, false
+	}
+	return a
+}
+
+// stuck reports that a member has not come to our view in the time in which it would have been heard: it was put out by a
+// view that nobody else knows any more, or refuses ours. The next number gets it back.
+func (m *Machine) stuck() bool {
+	if m.viewAge < m.detection() {
+		return false
+	}
+	for _, member := range m.view.Members {
+		if member.ID != m.self && !m.peers[member.ID].last.View.same(m.view) {
+			return true
+		}
+	}
+	return false
+}
+
+func epoch(v View) string { return strconv.FormatUint(v.Epoch, 10) }
