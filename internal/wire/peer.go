@@ -16,8 +16,9 @@ const (
 	// boots cannot push out the one that is alive.
 	candidateCount = 4
 
-	// maxBackoff is the power of two of intervals after which a boot that did not answer is challenged again.
-	maxBackoff = 4
+	// maxBackoff is the power of two of intervals after which a boot that did not answer is challenged again: as many
+	// intervals as there are candidates, so that dead boots leave every fourth challenge to the live one.
+	maxBackoff = 2
 
 	// proofLife is how many intervals a nonce is good for: a proof that was held back for longer is worthless.
 	proofLife = 50

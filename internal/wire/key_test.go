@@ -1,0 +1,62 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/hex"
+	"testing"
+
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// TestKeyAgreesWithRFC5869 compares with a key that a few lines of Python (hmac, hashlib) derived.
+func TestKeyAgreesWithRFC5869(t *testing.T) {
+	const want = "8b4272f662ce763047aee0c02215b83ac448fe6289ca831685d00f66338027f1"
+	ring, err := newKeyring(testSecret, tagOf("farm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := ring.seal(2, 0x1122334455667788)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := hex.DecodeString(want)
+	block, _ := aes.NewCipher(key)
+	theirs, _ := cipher.NewGCM(block)
+	var n nonce
+	if a, b := ours.Seal(nil, n.set(7), []byte("x"), nil), theirs.Seal(nil, n.set(7), []byte("x"), nil); !bytes.Equal(a, b) {
+		t.Errorf("sealed %x, want %x", a, b)
+	}
+}
+
+// TestKeysDiffer: a nonce is used once only if no two boots share a key.
+func TestKeysDiffer(t *testing.T) {
+	sealed := map[string]string{}
+	for _, tc := range []struct {
+		name, cluster, secret string
+		sender                member.ID
+		boot                  member.Boot
+	}{
+		{"one", "farm", "0123456789abcdef", 0, 1},
+		{"other boot", "farm", "0123456789abcdef", 0, 2},
+		{"other sender", "farm", "0123456789abcdef", 1, 1},
+		{"other secret", "farm", "0123456789abcdeg", 0, 1},
+		{"other cluster", "barn", "0123456789abcdef", 0, 1},
+	} {
+		ring, err := newKeyring([]byte(tc.secret), tagOf(tc.cluster))
+		if err != nil {
+			t.Fatal(err)
+		}
+		aead, err := ring.seal(tc.sender, tc.boot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n nonce
+		out := string(aead.Seal(nil, n.set(1), []byte("payload"), nil))
+		if sealed[out] != "" {
+			t.Errorf("%s has the key of %s", tc.name, sealed[out])
+		}
+		sealed[out] = tc.name
+	}
+}
