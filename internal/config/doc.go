@@ -8,4 +8,8 @@
 // Concurrency: a *Config is never changed after Load and may be shared.
 //
 // Failure behaviour: a file with a problem yields no Config at all.
+//
+// Generated: go generate runs the tests with -update, which writes schema/muster.schema.json and docs/configuration.md.
 package config
+
+//go:generate go test -run "IsCurrent" . -update

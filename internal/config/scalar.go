@@ -24,6 +24,7 @@ const (
 	ipv4Pattern     = `^(` + octet + `\.){3}` + octet + `$`
 	prefixPattern   = `^(` + octet + `\.){3}` + octet + `/([89]|[12][0-9]|3[0-2])$`
 	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
+	addrPortPattern = `^([0-9.]+|\[[0-9a-fA-F:.]+(%[^\]]+)?\]):[1-9][0-9]*$`
 	rangePattern    = `^([0-9]{1,9})(?:-([0-9]{1,9}))?$`
 )
 
@@ -35,7 +36,7 @@ func scalars() map[reflect.Type]scalar {
 		reflect.TypeFor[time.Duration]():  {want: "a time with its unit", example: "500ms", pattern: durationPattern, text: true, parse: parseDuration},
 		reflect.TypeFor[netip.Addr]():     {want: "an IPv4 address", example: "10.77.0.1", pattern: ipv4Pattern, text: true, parse: parseHostAddress},
 		reflect.TypeFor[netip.Prefix]():   {want: "an IPv4 address with its prefix length", example: "10.77.0.100/24", pattern: prefixPattern, text: true, parse: parseVIPAddress},
-		reflect.TypeFor[netip.AddrPort](): {want: "an IP address with a port", example: "127.0.0.1:21", pattern: `^.+:[1-9][0-9]*$`, text: true, parse: parseAddrPort},
+		reflect.TypeFor[netip.AddrPort](): {want: "an IP address with a port", example: "127.0.0.1:21", pattern: addrPortPattern, text: true, parse: parseAddrPort},
 		reflect.TypeFor[PortRange]():      {want: "a port or a range of ports", example: `"8000-8099"`, pattern: rangePattern, text: true, number: true, parse: parsePorts},
 		reflect.TypeFor[StatusRange]():    {want: "a status code or a range of them", example: "200-299", pattern: rangePattern, text: true, number: true, parse: parseStatus},
 	}
