@@ -1,0 +1,78 @@
+package vip
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// Sizes and numbers of ARP on Ethernet (RFC 826).
+const (
+	frameLen  = 14 + 28
+	etherARP  = 0x0806
+	opRequest = 1
+	opReply   = 2
+)
+
+// packet is an ARP packet with its Ethernet source. Both are said to be the sender's, and a stranger may say otherwise.
+type packet struct {
+	source    [6]byte // Ethernet header
+	operation uint16
+	senderMAC [6]byte
+	sender    netip.Addr
+	targetMAC [6]byte
+	target    netip.Addr
+}
+
+// broadcast is where all our frames go.
+func broadcast() [6]byte { return [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff} }
+
+// frame lays the packet out as a broadcast Ethernet frame. Drivers pad it to the 60 bytes that Ethernet asks for.
+func (p packet) frame() []byte {
+	to := broadcast()
+	b := make([]byte, 0, frameLen)
+	b = append(b, to[:]...)
+	b = append(b, p.source[:]...)
+	b = binary.BigEndian.AppendUint16(b, etherARP)
+	b = append(b, 0, 1, 0x08, 0, 6, 4) // Ethernet, IPv4, and the lengths of their addresses
+	b = binary.BigEndian.AppendUint16(b, p.operation)
+	b = append(b, p.senderMAC[:]...)
+	b = append(b, p.sender.AsSlice()...)
+	b = append(b, p.targetMAC[:]...)
+	return append(b, p.target.AsSlice()...)
+}
+
+// announcements gives the two forms of "addr is at mac". Which of them updates a neighbour's table differs by its maker.
+func announcements(addr netip.Addr, mac net.HardwareAddr) ([2][]byte, error) {
+	if !addr.Is4() || len(mac) != 6 {
+		return [2][]byte{}, fmt.Errorf("announce %s at %q: not an IPv4 and an Ethernet address", addr, mac.String())
+	}
+	own := [6]byte(mac)
+	request := packet{source: own, operation: opRequest, senderMAC: own, sender: addr, target: addr} // RFC 5227, 2.3
+	reply := packet{source: own, operation: opReply, senderMAC: own, sender: addr, targetMAC: own, target: addr}
+	return [2][]byte{request.frame(), reply.frame()}, nil
+}
+
+// question asks whether somebody has the address, without claiming one (RFC 5227, 2.1.1).
+func question(addr netip.Addr, mac net.HardwareAddr) ([]byte, error) {
+	if !addr.Is4() || len(mac) != 6 {
+		return nil, fmt.Errorf("probe %s from %q: not an IPv4 and an Ethernet address", addr, mac.String())
+	}
+	own := [6]byte(mac)
+	return packet{source: own, operation: opRequest, senderMAC: own, sender: netip.IPv4Unspecified(), target: addr}.frame(), nil
+}
+
+// parse reads an Ethernet frame with ARP for IPv4 in it; ok is false for all else. Bytes after the packet are padding.
+func parse(b []byte) (p packet, ok bool) {
+	if len(b) < frameLen || binary.BigEndian.Uint16(b[12:]) != etherARP || [6]byte(b[14:20]) != [6]byte{0, 1, 0x08, 0, 6, 4} {
+		return packet{}, false
+	}
+	p.source = [6]byte(b[6:12])
+	p.operation = binary.BigEndian.Uint16(b[20:])
+	p.senderMAC = [6]byte(b[22:28])
+	p.sender = netip.AddrFrom4([4]byte(b[28:32]))
+	p.targetMAC = [6]byte(b[32:38])
+	p.target = netip.AddrFrom4([4]byte(b[38:42]))
+	return p, p.operation == opRequest || p.operation == opReply
+}

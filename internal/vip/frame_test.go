@@ -1,0 +1,150 @@
+package vip
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func address() netip.Addr      { return netip.MustParseAddr("10.77.0.100") }
+func ownMAC() net.HardwareAddr { return net.HardwareAddr{0x02, 0, 0, 0, 0, 0x0a} }
+
+// unhex reads a dump, blanks and comments after # left out.
+func unhex(t *testing.T, dump string) []byte {
+	t.Helper()
+	var digits strings.Builder
+	for line := range strings.Lines(dump) {
+		line, _, _ = strings.Cut(line, "#")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	b, err := hex.DecodeString(digits.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestFramesByteByByte(t *testing.T) {
+	announced, err := announcements(address(), ownMAC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := question(address(), ownMAC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		got  []byte
+		want string
+	}{
+		{"announcement as a request", announced[0], `
+			ff ff ff ff ff ff  02 00 00 00 00 0a  08 06  # to all, from us, ARP
+			00 01  08 00  06  04  00 01                  # Ethernet, IPv4, lengths, request
+			02 00 00 00 00 0a  0a 4d 00 64               # we are 10.77.0.100
+			00 00 00 00 00 00  0a 4d 00 64`},
+		{"announcement as a reply", announced[1], `
+			ff ff ff ff ff ff  02 00 00 00 00 0a  08 06
+			00 01  08 00  06  04  00 02                  # reply
+			02 00 00 00 00 0a  0a 4d 00 64
+			02 00 00 00 00 0a  0a 4d 00 64`},
+		{"probe", asked, `
+			ff ff ff ff ff ff  02 00 00 00 00 0a  08 06
+			00 01  08 00  06  04  00 01
+			02 00 00 00 00 0a  00 00 00 00               # nobody yet
+			00 00 00 00 00 00  0a 4d 00 64`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if want := unhex(t, tt.want); !bytes.Equal(tt.got, want) {
+				t.Errorf("got\n%swant\n%s", hex.Dump(tt.got), hex.Dump(want))
+			}
+		})
+	}
+}
+
+func TestNoFrameForOtherAddresses(t *testing.T) {
+	for name, addr := range map[string]netip.Addr{"IPv6": netip.MustParseAddr("2001:db8::1"), "none": {}} {
+		if _, err := announcements(addr, ownMAC()); err == nil {
+			t.Errorf("%s was announced", name)
+		}
+		if _, err := question(addr, ownMAC()); err == nil {
+			t.Errorf("%s was probed", name)
+		}
+	}
+	for name, mac := range map[string]net.HardwareAddr{"InfiniBand": make(net.HardwareAddr, 20), "none": nil} {
+		if _, err := announcements(address(), mac); err == nil {
+			t.Errorf("MAC %s was announced", name)
+		}
+		if _, err := question(address(), mac); err == nil {
+			t.Errorf("probed from MAC %s", name)
+		}
+	}
+}
+
+func TestClaims(t *testing.T) {
+	stranger, host := [6]byte{0x02, 1}, [6]byte{0x02, 2}
+	base := packet{source: stranger, operation: opReply, senderMAC: stranger, sender: address(), target: netip.MustParseAddr("10.77.0.1")}
+	known := func(mac net.HardwareAddr) bool { return bytes.Equal(mac, host[:]) }
+	with := func(change func(*packet)) []byte {
+		p := base
+		change(&p)
+		return p.frame()
+	}
+	damaged := func(at int, value byte) []byte {
+		b := base.frame()
+		b[at] = value
+		return b
+	}
+	tests := []struct {
+		name  string
+		frame []byte
+		claim bool
+	}{
+		{"a reply", base.frame(), true},
+		{"a reply with padding", append(base.frame(), make([]byte, 18)...), true},
+		{"an announcement", with(func(p *packet) { p.operation = opRequest; p.target = p.sender }), true},
+		{"a request by its holder", with(func(p *packet) { p.operation = opRequest }), true},
+		{"a question", with(func(p *packet) { p.operation = opRequest; p.sender = netip.IPv4Unspecified(); p.target = address() }), false},
+		{"a request for it", with(func(p *packet) { p.operation = opRequest; p.sender = p.target; p.target = address() }), false},
+		{"another address", with(func(p *packet) { p.sender = p.target }), false},
+		{"a host of the cluster", with(func(p *packet) { p.source, p.senderMAC = host, host }), false},
+		{"a host of the cluster behind a proxy", with(func(p *packet) { p.senderMAC = host }), false},
+		{"reverse ARP", with(func(p *packet) { p.operation = 3 }), false},
+		{"short", base.frame()[:frameLen-1], false},
+		{"empty", nil, false},
+		{"not ARP", damaged(13, 0), false},
+		{"not Ethernet", damaged(15, 6), false},
+		{"not IPv4", damaged(16, 0x86), false},
+		{"wrong length", damaged(19, 16), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := claims(tt.frame, address(), known)
+			if (got != nil) != tt.claim || tt.claim && !bytes.Equal(got, stranger[:]) {
+				t.Errorf("got %v, want a claim: %v", got, tt.claim)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	announced, _ := announcements(address(), ownMAC())
+	asked, _ := question(address(), ownMAC())
+	for _, b := range [][]byte{announced[0], announced[1], asked, announced[0][:20], nil} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, ok := parse(b)
+		if !ok {
+			return
+		}
+		again := p.frame()
+		if !bytes.Equal(again[6:], b[6:frameLen]) {
+			t.Errorf("read and written again:\n%s%s", hex.Dump(b), hex.Dump(again))
+		}
+	})
+}

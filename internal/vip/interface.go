@@ -1,0 +1,156 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Errors of this package.
+var (
+	ErrNoInterface = errors.New("no interface for the virtual address")
+	ErrTaken       = errors.New("the virtual address is already in use")
+	ErrLoopback    = errors.New("interface lo is down: run `ip link set lo up`")
+)
+
+// Interface is the interface on which a VIP's clients are.
+type Interface struct {
+	Name  string
+	Index int
+	MAC   net.HardwareAddr
+	Up    bool // administratively; the cable may still be out
+}
+
+// link is an interface as choose sees it.
+type link struct {
+	Interface
+	addresses []netip.Prefix
+	loopback  bool
+	master    bool // enslaved to a bridge or bond, which has the addresses
+}
+
+// maxNamed bounds the addresses that an error names.
+const maxNamed = 16
+
+// Find gives the interface with that name, or, if the name is empty, the one with an address in the prefix, which is
+// the VIP with its subnet's length.
+func Find(prefix netip.Prefix, name string) (Interface, error) {
+	links, err := list()
+	if err != nil {
+		return Interface{}, err
+	}
+	return choose(links, prefix, name)
+}
+
+func choose(links []link, prefix netip.Prefix, name string) (Interface, error) {
+	found := slices.DeleteFunc(slices.Clone(links), func(l link) bool {
+		if name != "" {
+			return l.Name != name
+		}
+		return l.loopback || !l.on(prefix)
+	})
+	switch {
+	case len(found) == 0 && name != "":
+		return Interface{}, fmt.Errorf("%w %s: this host has no interface %q (it has %s): correct `interface:`", ErrNoInterface, prefix.Addr(), name, names(links))
+	case len(found) == 0:
+		return Interface{}, fmt.Errorf("%w %s: no interface of this host is on %s (it has %s): give one an address there, or name one with `interface:`",
+			ErrNoInterface, prefix.Addr(), prefix.Masked(), addresses(links))
+	case len(found) > 1:
+		return Interface{}, fmt.Errorf("%w %s: several are on %s (%s): name one with `interface:`", ErrNoInterface, prefix.Addr(), prefix.Masked(), addresses(found))
+	case len(found[0].MAC) != 6:
+		return Interface{}, fmt.Errorf("%w %s: %s is not an Ethernet interface, and clients find the address by ARP: name another with `interface:`",
+			ErrNoInterface, prefix.Addr(), found[0].Name)
+	case found[0].master:
+		return Interface{}, fmt.Errorf("%w %s: %s is a port of a bridge or bond: name that with `interface:`", ErrNoInterface, prefix.Addr(), found[0].Name)
+	}
+	return found[0].Interface, nil
+}
+
+// on says whether the interface has an address in the VIP's subnet, the VIP itself not counted.
+func (l link) on(prefix netip.Prefix) bool {
+	return slices.ContainsFunc(l.addresses, func(a netip.Prefix) bool {
+		return prefix.Contains(a.Addr()) && a.Addr() != prefix.Addr()
+	})
+}
+
+func list() ([]link, error) {
+	found, err := dump(netlink.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	links := make([]link, 0, len(found))
+	for _, f := range found {
+		a := f.Attrs()
+		l := link{
+			Interface: Interface{Name: a.Name, Index: a.Index, MAC: a.HardwareAddr, Up: a.Flags&net.FlagUp != 0},
+			loopback:  a.Flags&net.FlagLoopback != 0,
+			master:    a.MasterIndex != 0 && !isVRF(found, a.MasterIndex),
+		}
+		for _, addr := range addrs {
+			if ip, ok := netip.AddrFromSlice(addr.IP); ok && addr.LinkIndex == a.Index {
+				bits, _ := addr.Mask.Size()
+				l.addresses = append(l.addresses, netip.PrefixFrom(ip.Unmap(), bits))
+			}
+		}
+		links = append(links, l)
+	}
+	return links, nil
+}
+
+// isVRF: an interface in a VRF has a master and is still one with addresses of its own.
+func isVRF(links []netlink.Link, index int) bool {
+	return slices.ContainsFunc(links, func(l netlink.Link) bool { return l.Attrs().Index == index && l.Type() == "vrf" })
+}
+
+// dump asks again when the kernel's list changed while it was read.
+func dump[T any](ask func() ([]T, error)) ([]T, error) {
+	all, err := ask()
+	for range 2 {
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+		all, err = ask()
+	}
+	return all, err
+}
+
+func addresses(links []link) string {
+	var all []string
+	for _, l := range links {
+		for _, a := range l.addresses {
+			if !l.loopback && !a.Addr().IsLinkLocalUnicast() {
+				all = append(all, l.Name+" "+a.String())
+			}
+		}
+	}
+	return some(all, "no address")
+}
+
+func names(links []link) string {
+	var all []string
+	for _, l := range links {
+		if !l.loopback {
+			all = append(all, l.Name)
+		}
+	}
+	return some(all, "none but lo")
+}
+
+func some(all []string, none string) string {
+	if len(all) == 0 {
+		return none
+	}
+	if more := len(all) - maxNamed; more > 0 {
+		all = append(slices.Clone(all[:maxNamed]), fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,323 @@
+package vip
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	pkt "github.com/mdlayher/packet"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-ha/muster/internal/system"
+)
+
+func mustDo(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// space is a network namespace of the test's own.
+type space struct {
+	t      *testing.T
+	handle netns.NsHandle
+}
+
+// do runs f in the namespace, on a thread that ends with it.
+func (s space) do(f func() error) {
+	s.t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // not unlocked: the thread stays in the namespace, so it must end
+		err := netns.Set(s.handle)
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func newSpace(t *testing.T) space {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("run this test as root: it makes network namespaces")
+	}
+	made := make(chan netns.NsHandle)
+	go func() {
+		runtime.LockOSThread()
+		h, err := netns.New()
+		if err != nil {
+			h = netns.None()
+		}
+		made <- h
+	}()
+	h := <-made
+	if !h.IsOpen() {
+		t.Fatal("make network namespace")
+	}
+	t.Cleanup(func() { h.Close() })
+	s := space{t, h}
+	s.do(func() error { return up("lo") })
+	return s
+}
+
+func up(name string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(l)
+}
+
+// cable makes two namespaces with an eth0 each, a cable between them.
+func cable(t *testing.T) (host, client space) {
+	t.Helper()
+	host, client = newSpace(t), newSpace(t)
+	host.do(func() error {
+		attrs := netlink.LinkAttrs{Name: "eth0"}
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(client.handle)})
+	})
+	for s, addr := range map[space]string{host: "10.77.0.1/24", client: "10.77.0.201/24"} {
+		s.do(func() error {
+			l, err := netlink.LinkByName("eth0")
+			if err != nil {
+				return err
+			}
+			a, err := netlink.ParseAddr(addr)
+			if err != nil {
+				return err
+			}
+			return errors.Join(netlink.AddrAdd(l, a), netlink.LinkSetUp(l))
+		})
+	}
+	return host, client
+}
+
+func vipPrefix() netip.Prefix { return netip.MustParsePrefix("10.77.0.100/24") }
+
+func (s space) find() (i Interface) {
+	s.t.Helper()
+	s.do(func() (err error) { i, err = Find(vipPrefix(), ""); return err })
+	return i
+}
+
+// asks probes the VIP from the namespace and gives who answered.
+func (s space) asks(known func(net.HardwareAddr) bool) (stranger net.HardwareAddr, err error) {
+	s.t.Helper()
+	i := s.find()
+	s.do(func() error { stranger, err = Probe(s.t.Context(), i, address(), known); return nil })
+	return stranger, err
+}
+
+func nobody(net.HardwareAddr) bool { return false }
+
+func (s space) journal() (j *system.Journal) {
+	s.t.Helper()
+	s.do(func() (err error) { j, err = system.Open(s.t.TempDir(), slog.New(slog.DiscardHandler)); return err })
+	s.t.Cleanup(func() { j.Close() })
+	return j
+}
+
+func TestFindOnARealHost(t *testing.T) {
+	host, _ := cable(t)
+	i := host.find()
+	if i.Name != "eth0" || i.Index == 0 || len(i.MAC) != 6 || !i.Up {
+		t.Errorf("found %+v", i)
+	}
+	host.do(func() error {
+		_, err := Find(netip.MustParsePrefix("192.0.2.1/24"), "")
+		if !errors.Is(err, ErrNoInterface) || !strings.Contains(err.Error(), "eth0 10.77.0.1/24") {
+			t.Errorf("elsewhere: %v", err)
+		}
+		return nil
+	})
+}
+
+func TestTheKernelIsSilentForACarriedVIP(t *testing.T) {
+	host, client := cable(t)
+	j := host.journal()
+	host.do(func() error { return j.AddAddress("lo", system.Address{Prefix: single(address())}) })
+	if mac, err := client.asks(nobody); !errors.Is(err, ErrTaken) || !bytes.Equal(mac, host.find().MAC) {
+		t.Fatalf("an address on lo alone is answered for (%v, %v): the test proves nothing otherwise", mac, err)
+	}
+	host.do(j.Undo)
+	host.do(func() error { return Carry(j, address(), "eth0") })
+	if mac, err := client.asks(nobody); mac != nil || err != nil {
+		t.Errorf("the kernel answered: %v, %v", mac, err)
+	}
+	host.do(func() error {
+		l, err := net.Listen("tcp", "10.77.0.100:80")
+		if err != nil {
+			return err
+		}
+		return l.Close()
+	})
+	host.do(func() error { return Drop(j, address(), "eth0", true) })
+	if c := j.Changes(); len(c) != 0 {
+		t.Errorf("Drop left %v", c)
+	}
+}
+
+func TestDropKeepsTheSettingsForOtherVIPs(t *testing.T) {
+	host, _ := cable(t)
+	j := host.journal()
+	host.do(func() error {
+		return errors.Join(Carry(j, address(), "eth0"), Carry(j, netip.MustParseAddr("10.77.0.101"), "eth0"), Drop(j, address(), "eth0", false))
+	})
+	if n := len(j.Changes()); n != 3 {
+		t.Errorf("%d changes: %v", n, j.Changes())
+	}
+	host.do(j.Undo)
+}
+
+func TestCarryRefusesAnAddressInUse(t *testing.T) {
+	host, _ := cable(t)
+	j := host.journal()
+	host.do(func() error {
+		err := Carry(j, netip.MustParseAddr("10.77.0.1"), "eth0")
+		if !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), "ip address del 10.77.0.1/24 dev eth0") {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+	if len(j.Changes()) != 0 {
+		t.Errorf("changed %v", j.Changes())
+	}
+}
+
+func TestCarryNeedsLo(t *testing.T) {
+	host, _ := cable(t)
+	j := host.journal()
+	host.do(func() error {
+		lo, err := netlink.LinkByName("lo")
+		mustDo(t, err)
+		mustDo(t, netlink.LinkSetDown(lo))
+		if err := Carry(j, address(), "eth0"); !errors.Is(err, ErrLoopback) {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+}
+
+func TestProbeFindsAStranger(t *testing.T) {
+	host, client := cable(t)
+	client.do(func() error {
+		l, err := netlink.LinkByName("eth0")
+		mustDo(t, err)
+		a, err := netlink.ParseAddr("10.77.0.100/24")
+		mustDo(t, err)
+		return netlink.AddrAdd(l, a)
+	})
+	theirs := client.find().MAC
+	mac, err := host.asks(nobody)
+	if !bytes.Equal(mac, theirs) || !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), theirs.String()) {
+		t.Errorf("got %v, %v; want %v", mac, err, theirs)
+	}
+	mac, err = host.asks(func(mac net.HardwareAddr) bool { return bytes.Equal(mac, theirs) })
+	if mac != nil || err != nil {
+		t.Errorf("a known host was taken for a stranger: %v, %v", mac, err)
+	}
+}
+
+func TestProbeEndsInTime(t *testing.T) {
+	host, client := cable(t)
+	start := time.Now()
+	if mac, err := host.asks(nobody); mac != nil || err != nil {
+		t.Errorf("nobody is there: %v, %v", mac, err)
+	}
+	if took := time.Since(start); took < 300*time.Millisecond || took > 3*time.Second {
+		t.Errorf("took %v", took)
+	}
+	i := host.find()
+	host.do(func() error {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Probe(ctx, i, address(), nobody); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+		return nil
+	})
+	host.do(func() error {
+		l, err := netlink.LinkByName("eth0")
+		mustDo(t, err)
+		return netlink.LinkSetDown(l)
+	})
+	if _, err := host.asks(nobody); err == nil {
+		t.Error("an interface that is down says that nobody is there")
+	}
+	_ = client
+}
+
+func TestAnnouncementsTeachTheNeighbours(t *testing.T) {
+	host, client := cable(t)
+	var port *Port
+	i := host.find()
+	host.do(func() (err error) { port, err = OpenPort(i); return err })
+	defer port.Close()
+	former := net.HardwareAddr{0x02, 0xff, 0, 0, 0, 1}
+	entry := func() *netlink.Neigh {
+		return &netlink.Neigh{LinkIndex: client.find().Index, Family: netlink.FAMILY_V4, State: netlink.NUD_REACHABLE, IP: address().AsSlice(), HardwareAddr: former}
+	}
+	frames, err := announcements(address(), i.MAC)
+	mustDo(t, err)
+	for n, form := range []string{"request", "reply"} {
+		t.Run(form, func(t *testing.T) {
+			heard := client.hears(t, frames[n], func() { mustDo(t, port.Send(frames[n])) })
+			if !heard {
+				t.Error("not heard byte for byte")
+			}
+			client.do(func() error { return netlink.NeighSet(entry()) })
+			client.do(func() error { return os.WriteFile("/proc/sys/net/ipv4/neigh/eth0/locktime", []byte("0"), 0) })
+			client.hears(t, frames[n], func() { mustDo(t, port.Send(frames[n])) })
+			client.do(func() error {
+				list, err := netlink.NeighList(client.find().Index, netlink.FAMILY_V4)
+				if !slices.ContainsFunc(list, func(e netlink.Neigh) bool {
+					return e.IP.Equal(address().AsSlice()) && bytes.Equal(e.HardwareAddr, i.MAC)
+				}) {
+					t.Errorf("the client has not learnt %v: %v", i.MAC, list)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// hears says whether a frame arrives in the namespace.
+func (s space) hears(t *testing.T, frame []byte, send func()) bool {
+	t.Helper()
+	i := s.find()
+	var conn *pkt.Conn
+	s.do(func() (err error) {
+		conn, err = pkt.Listen(&net.Interface{Index: i.Index}, pkt.Raw, unix.ETH_P_ARP, nil)
+		return err
+	})
+	defer conn.Close()
+	send()
+	mustDo(t, conn.SetReadDeadline(time.Now().Add(3*time.Second)))
+	buf := make([]byte, 1500)
+	for range 1000 {
+		n, _, err := conn.ReadFrom(buf)
+		if err != nil {
+			return false
+		}
+		if bytes.Equal(buf[:n], frame) {
+			return true
+		}
+	}
+	return false
+}
