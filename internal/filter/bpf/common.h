@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* What both programs use: counting, the lease, the hash, sockets, and reading headers. */
+#ifndef MUSTER_COMMON_H
+#define MUSTER_COMMON_H
+
+#include "layout.h"
+
+/* Muster never ends the chain: other programs on the interface still see what it lets through. */
+#define PASS TC_ACT_UNSPEC
+
+#define DATA(skb) ((void *)(long)(skb)->data)
+#define END(skb) ((void *)(long)(skb)->data_end)
+
+static __always_inline void count(__u32 reason)
+{
+	__u32 zero = 0;
+	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
+	if (c && reason < REASONS)
+		c->n[reason]++;
+}
+
+static __always_inline bool lease_valid(void)
+{
+	__u32 zero = 0;
+	volatile __u64 *deadline = bpf_map_lookup_elem(&lease, &zero);
+	return deadline && bpf_ktime_get_boot_ns() < *deadline;
+}
+
+/* The finaliser of MurmurHash3 (public domain): every bit of the input reaches every bit of the result. */
+static __always_inline __u32 mix(__u32 h)
+{
+	h ^= h >> 16;
+	h *= 0x85ebca6b;
+	h ^= h >> 13;
+	h *= 0xc2b2ae35;
+	return h ^ h >> 16;
+}
+
+/* Same as Bucket in bucket.go. */
+static __always_inline __u32 bucket(__be32 saddr, __be16 sport, bool by_port)
+{
+	__u32 h = bpf_ntohl(saddr);
+	if (by_port)
+		h ^= (__u32)bpf_ntohs(sport) * 0x9e3779b1;
+	return mix(h) >> 20;
+}
+
+/* The VIP's index, or NONE. Same hash as vipBit in setup.go. */
+static __always_inline __s32 find_vip(struct host *h, __be32 addr)
+{
+	__u32 bit = (bpf_ntohl(addr) * 0x9e3779b1) >> 22;
+	if (!(h->vips[bit / 64] >> (bit % 64) & 1))
+		return NONE;
+	__u32 *vip = bpf_map_lookup_elem(&addresses, &addr);
+	return vip ? (__s32)*vip : NONE;
+}
+
+/* The slot of a client's flow, or 0 with *found unset when no rule is for the port. */
+static __always_inline __u32 find_slot(__u32 vip, bool udp, __be32 client, __be16 client_port, __be16 port, bool *found)
+{
+	struct ports *p = bpf_map_lookup_elem(&ports, &vip);
+	if (!p)
+		return 0;
+	__u8 byte = p->port[udp][bpf_ntohs(port)];
+	__u32 key = byte & PORT_PAGE;
+	if (!key--)
+		return 0;
+	struct page *page = bpf_map_lookup_elem(&slots, &key);
+	if (!page)
+		return 0;
+	*found = true;
+	__u32 b = bucket(client, client_port, byte & PORT_BY_PORT);
+	return *(volatile __u32 *)&page->slot[b & (BUCKETS - 1)];
+}
+
+static __always_inline __u32 slot_owner(__u32 slot) { return slot & 0xff; }
+static __always_inline __u32 slot_second(__u32 slot) { return slot >> 8 & 0xff; }
+static __always_inline __u32 slot_third(__u32 slot) { return slot >> 16 & 0xff; }
+static __always_inline __u32 slot_flags(__u32 slot) { return slot >> 24; }
+
+/* The compiler must not derive the pointer a second time after the check: the verifier would take it for another one. */
+static __always_inline void *direct(struct __sk_buff *skb, __u32 offset, __u32 size)
+{
+	void *p = DATA(skb) + (offset & 127);
+	asm volatile("" : "+r"(p));
+	return p + size > END(skb) ? NULL : p;
+}
+
+/*
+ * A header, or NULL when the packet ends before. Headers are nearly always directly readable; when they are not, they are
+ * pulled, and pointers into the packet that were there before are void.
+ */
+static __always_inline void *header_at(struct __sk_buff *skb, __u32 offset, __u32 size)
+{
+	void *p = direct(skb, offset, size);
+	if (p)
+		return p;
+	if (skb->len < offset + size || bpf_skb_pull_data(skb, offset + size))
+		return NULL;
+	return direct(skb, offset, size);
+}
+
+/* Which host of the cluster sent the frame, or NONE. */
+static __always_inline __s32 sender(struct __sk_buff *skb)
+{
+	struct peer_key key = { .ifindex = skb->ifindex };
+	struct ethhdr *eth = DATA(skb);
+	if ((void *)(eth + 1) > END(skb))
+		return NONE;
+	__builtin_memcpy(key.mac, eth->h_source, ETH_ALEN);
+	__u32 *id = bpf_map_lookup_elem(&peers, &key);
+	return id ? (__s32)*id : NONE;
+}
+
+#define TCP_STATE_LISTEN 10
+#define TCP_STATE_REQUEST 12
+
+enum finding { SOCKET_NONE, SOCKET_LISTENS, SOCKET_REQUEST, SOCKET_IS };
+
+/* What the kernel has for an incoming flow. */
+static __always_inline enum finding find_socket(struct __sk_buff *skb, struct flow *f)
+{
+	struct bpf_sock_tuple t = {};
+	t.ipv4.saddr = f->saddr;
+	t.ipv4.daddr = f->daddr;
+	t.ipv4.sport = f->sport;
+	t.ipv4.dport = f->dport;
+	struct bpf_sock *sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return SOCKET_NONE;
+	__u32 state = sk->state;
+	bpf_sk_release(sk);
+	if (state == TCP_STATE_LISTEN)
+		return SOCKET_LISTENS;
+	return state == TCP_STATE_REQUEST ? SOCKET_REQUEST : SOCKET_IS;
+}
+
+#endif

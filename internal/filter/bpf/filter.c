@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Muster's filter: one program for what arrives, one for what leaves. docs/design/0002-filter.md has the decisions. */
+#include "ingress.h"
+#include "arp.h"
+#include "guard.h"
+
+/* A tag with VLAN 0 carries only a priority; any other belongs to another network than this interface's. */
+static __always_inline bool tagged(struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & 0xfff;
+}
+
+SEC("tc")
+int muster_ingress(struct __sk_buff *skb)
+{
+	if (tagged(skb))
+		return PASS;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return ingress_ip4(skb);
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return ingress_arp(skb);
+	return PASS;
+}
+
+SEC("tc")
+int muster_egress(struct __sk_buff *skb)
+{
+	if (tagged(skb))
+		return PASS;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return egress_ip4(skb);
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return egress_arp(skb);
+	return PASS;
+}
+
+/* The kernel's syncookie check is open to programs under the GPL only; this one may be used under it. */
+char LICENSE[] SEC("license") = "GPL";

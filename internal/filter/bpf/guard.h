@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The egress guard: a reset that the stack sends because it does not know a segment must not break a connection that
+ * lives on another host. Such a reset never carries ACK; the answer to a SYN on a closed port and an abort always do.
+ */
+#ifndef MUSTER_GUARD_H
+#define MUSTER_GUARD_H
+
+#include "common.h"
+
+/* How long after the end of the chain let a packet through its reset may leave: the stack answers at once. */
+#define PERMIT_NS 100000000ull
+
+static __always_inline bool permitted(struct flow *f)
+{
+	__u64 *at = bpf_map_lookup_elem(&permits, f);
+	return at && bpf_ktime_get_boot_ns() - *at < PERMIT_NS;
+}
+
+/* Whether the slot leaves the possibility that another host has the connection. */
+static __always_inline bool elsewhere(__u32 slot, __u32 self)
+{
+	if (!(slot_flags(slot) & SLOT_ASK))
+		return false;
+	if (slot_owner(slot) == self)
+		return slot_second(slot) != NOBODY;
+	return !(slot_flags(slot) & SLOT_LAST);
+}
+
+/* f is the flow as its client sends it. */
+static __always_inline int guard(struct __sk_buff *skb, struct host *h, __u32 vip, struct flow *f)
+{
+	bool found = false;
+	__u32 slot = find_slot(vip, false, f->saddr, f->sport, f->dport, &found);
+	if (!found || !elsewhere(slot, h->self))
+		return PASS;
+	/* A request socket is no connection yet: it is what two hosts have when both answered the SYN. */
+	if (find_socket(skb, f) == SOCKET_IS || permitted(f))
+		return PASS;
+	count(GUARD_RESET);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int egress_ip4(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+	if (!ip)
+		return PASS;
+	__u32 header = ip->ihl * 4;
+	if (ip->protocol != IPPROTO_TCP || header < sizeof(*ip) || ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
+		return PASS;
+	struct flow f = { .saddr = ip->daddr, .daddr = ip->saddr };
+	struct tcphdr *th = header_at(skb, ETH_HLEN + header, sizeof(*th));
+	if (!th || !th->rst || th->ack)
+		return PASS;
+	f.sport = th->dest;
+	f.dport = th->source;
+	struct host *h = bpf_map_lookup_elem(&host, &zero);
+	if (!h)
+		return PASS;
+	__s32 vip = find_vip(h, f.daddr);
+	return vip == NONE ? PASS : guard(skb, h, vip, &f);
+}
+
+#endif

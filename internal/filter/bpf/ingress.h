@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* IPv4 packets that arrive: read the headers, decide, act. */
+#ifndef MUSTER_INGRESS_H
+#define MUSTER_INGRESS_H
+
+#include "decide.h"
+
+/* A packet that goes round between hosts that disagree must end: each host after the first takes one from its TTL. */
+static __always_inline bool lower_ttl(struct __sk_buff *skb)
+{
+	__u16 was, is;
+	__u32 at = ETH_HLEN + offsetof(struct iphdr, ttl);
+	if (bpf_skb_load_bytes(skb, at, &was, sizeof(was)))
+		return false;
+	if ((bpf_ntohs(was) >> 8) <= 1)
+		return false;
+	is = bpf_htons(bpf_ntohs(was) - 0x100);
+	return !bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), was, is, sizeof(is)) &&
+	       !bpf_skb_store_bytes(skb, at, &is, sizeof(is), 0);
+}
+
+/* Sends the frame on to a host of the cluster, from this host's address so that no switch learns a wrong one. */
+static __always_inline int forward(struct __sk_buff *skb, struct vip *vip, __u32 verdict)
+{
+	struct mac_key key = { .ifindex = skb->ifindex, .id = verdict >> 8 & 0xff };
+	struct mac *to = bpf_map_lookup_elem(&macs, &key);
+	__u8 frame[2 * ETH_ALEN];
+	if (!to || vip->ifindex != skb->ifindex) {
+		count(DROP_NO_PEER);
+		return TC_ACT_SHOT;
+	}
+	__builtin_memcpy(frame, to->addr, ETH_ALEN);
+	__builtin_memcpy(frame + ETH_ALEN, vip->mac, ETH_ALEN);
+	if (verdict & AGAIN && !lower_ttl(skb)) {
+		count(DROP_LOOP);
+		return TC_ACT_SHOT;
+	}
+	if (bpf_skb_store_bytes(skb, 0, frame, sizeof(frame), 0)) {
+		count(DROP_NO_PEER);
+		return TC_ACT_SHOT;
+	}
+	count(verdict & 0xff);
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+static __always_inline int act(struct __sk_buff *skb, struct vip *vip, __u32 verdict)
+{
+	__u32 reason = verdict & 0xff;
+	bool broadcast = vip->flags & VIP_BROADCAST;
+	if (reason <= LAST_ACCEPT) {
+		if (broadcast && skb->pkt_type != PACKET_HOST)
+			bpf_skb_change_type(skb, PACKET_HOST);
+		count(reason);
+		return PASS;
+	}
+	if (reason <= LAST_FORWARD) {
+		if (!broadcast)
+			return forward(skb, vip, verdict);
+		reason = DROP_SEEN_BY_OTHERS;
+	}
+	count(reason);
+	return TC_ACT_SHOT;
+}
+
+/* Length of the datagram as its header says. Merged packets above 64 KiB say zero. */
+static __always_inline __u32 datagram_length(struct __sk_buff *skb, __u16 total)
+{
+	__u32 rest = skb->len - ETH_HLEN;
+	if (total)
+		return total < rest ? total : rest;
+	return skb->gso_size ? rest : 0;
+}
+
+static __always_inline __u32 decide_tcp(struct __sk_buff *skb, struct packet *p, __u32 vip, __u32 room)
+{
+	bool found = false;
+	struct tcphdr *th = header_at(skb, p->l4, sizeof(*th));
+	if (!th)
+		return DROP_MALFORMED;
+	__u32 length = th->doff * 4;
+	if (length < sizeof(*th) || length > room)
+		return DROP_MALFORMED;
+	p->flow.sport = th->source;
+	p->flow.dport = th->dest;
+	bool new = th->syn && !th->ack;
+	p->slot = find_slot(vip, false, p->flow.saddr, p->flow.sport, p->flow.dport, &found);
+	if (!found)
+		return DROP_NO_RULE;
+	return new ? decide_new(skb, p) : decide_known(skb, p);
+}
+
+static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p, __u32 vip, __u32 room)
+{
+	bool found = false;
+	struct udphdr *uh = header_at(skb, p->l4, sizeof(*uh));
+	if (!uh || room < sizeof(*uh))
+		return DROP_MALFORMED;
+	p->flow.sport = uh->source;
+	p->flow.dport = uh->dest;
+	p->slot = find_slot(vip, true, p->flow.saddr, p->flow.sport, p->flow.dport, &found);
+	return found ? decide_new(skb, p) : DROP_NO_RULE;
+}
+
+static __always_inline int ingress_ip4(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct host *h = bpf_map_lookup_elem(&host, &zero);
+	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+	if (!h || !ip)
+		return PASS;
+	__s32 index = find_vip(h, ip->daddr);
+	if (index == NONE)
+		return PASS;
+	__u32 at = index;
+	struct vip *vip = bpf_map_lookup_elem(&vips, &at);
+	if (!vip)
+		return PASS;
+	if (skb->pkt_type != PACKET_HOST && !(vip->flags & VIP_BROADCAST)) {
+		if (skb->pkt_type == PACKET_OTHERHOST)
+			return PASS; /* a switch flooded it and we listen to everything: another host's business */
+		count(DROP_FRAME);
+		return TC_ACT_SHOT;
+	}
+
+	struct packet p = { .self = h->self };
+	__u32 header = ip->ihl * 4, total = datagram_length(skb, bpf_ntohs(ip->tot_len)), verdict;
+	__u16 fragment = bpf_ntohs(ip->frag_off) & (FRAGMENT_MORE | FRAGMENT_OFFSET);
+	__u8 protocol = ip->protocol;
+	struct datagram d = { .saddr = ip->saddr, .daddr = ip->daddr, .id = ip->id, .protocol = protocol };
+	p.flow.saddr = ip->saddr;
+	p.flow.daddr = ip->daddr;
+	p.l4 = ETH_HLEN + header;
+	if (ip->version != 4 || header < sizeof(*ip) || total < header)
+		return act(skb, vip, DROP_MALFORMED);
+	if (fragment & FRAGMENT_OFFSET) {
+		__u32 *kept = bpf_map_lookup_elem(&datagrams, &d);
+		return act(skb, vip, kept ? *kept : DROP_FRAGMENT);
+	}
+	if (protocol == IPPROTO_TCP)
+		verdict = decide_tcp(skb, &p, at, total - header);
+	else if (protocol == IPPROTO_UDP)
+		verdict = decide_udp(skb, &p, at, total - header);
+	else if (protocol == IPPROTO_ICMP)
+		verdict = vip->flags & VIP_DIRECTOR ? ACCEPT_ICMP : DROP_ICMP;
+	else
+		return PASS;
+	if (fragment)
+		bpf_map_update_elem(&datagrams, &d, &verdict, BPF_ANY);
+	return act(skb, vip, verdict);
+}
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * What the agent and the programs share: maps, their layout, the names of decisions. Change LAYOUT with every change
+ * that an agent of another version would misread, and the Go side (layout.go, reason.go) with it.
+ */
+#ifndef MUSTER_LAYOUT_H
+#define MUSTER_LAYOUT_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define LAYOUT 1
+#define BUCKETS 4096
+#define NOBODY 255
+#define NONE (-1)
+
+/* Flags of a slot: its highest byte. */
+#define SLOT_OWN 1
+#define SLOT_ASK 2
+#define SLOT_LAST 4
+
+#define FRAGMENT_MORE 0x2000
+#define FRAGMENT_OFFSET 0x1fff
+
+/* Flags of a VIP. */
+#define VIP_DIRECTOR 1
+#define VIP_BROADCAST 2
+
+/* Bits of a port's byte: the slot page of its rule plus one, and whether the source port counts. Zero: no rule. */
+#define PORT_PAGE 0x7f
+#define PORT_BY_PORT 0x80
+
+/* Reasons, in the order of package filter's Reason. Accepting ones come first, then forwarding ones, then the rest. */
+enum reason {
+	ACCEPT_NEW,
+	ACCEPT_OWNER,
+	ACCEPT_SOCKET,
+	ACCEPT_COOKIE,
+	ACCEPT_END,
+	ACCEPT_ICMP,
+	FORWARD_NEW,
+	FORWARD_OWNER,
+	FORWARD_NEXT,
+	DROP_LEASE,
+	DROP_NOT_OWNED,
+	DROP_NOBODY,
+	DROP_NO_SOCKET,
+	DROP_FRAGMENT,
+	DROP_ICMP,
+	DROP_NO_RULE,
+	DROP_MALFORMED,
+	DROP_FRAME,
+	DROP_NO_PEER,
+	DROP_LOOP,
+	DROP_SEEN_BY_OTHERS,
+	ARP_ANSWERED,
+	ARP_IGNORED,
+	ARP_CONFLICT,
+	GUARD_RESET,
+	GUARD_ARP,
+	REASONS,
+};
+#define LAST_ACCEPT ACCEPT_ICMP
+#define LAST_FORWARD FORWARD_NEXT
+
+/* A host's own facts. VIPS is a Bloom filter of one hash: a packet to another address costs no hash lookup. */
+#define VIP_BITS 1024
+struct host {
+	__u32 layout;
+	__u32 self;
+	__u64 vips[VIP_BITS / 64];
+};
+
+struct vip {
+	__u32 flags;
+	__u32 ifindex;
+	__u8 mac[ETH_ALEN];
+	__u16 pad;
+};
+
+/* The rule of each port: TCP first, UDP second. */
+struct ports {
+	__u8 port[2][65536];
+};
+
+struct page {
+	__u32 slot[BUCKETS];
+};
+
+struct counters {
+	__u64 n[REASONS];
+};
+
+struct peer_key {
+	__u32 ifindex;
+	__u8 mac[ETH_ALEN];
+	__u16 pad;
+};
+
+struct mac_key {
+	__u32 ifindex;
+	__u32 id;
+};
+
+struct mac {
+	__u8 addr[ETH_ALEN];
+	__u16 pad;
+};
+
+struct datagram {
+	__be32 saddr, daddr;
+	__be16 id;
+	__u8 protocol;
+	__u8 pad;
+};
+
+struct flow {
+	__be32 saddr, daddr;
+	__be16 sport, dport;
+};
+
+/* Sizes of the tables that the agent does not set: entries that age out or are bounded by hosts and interfaces. */
+#define MAX_VIPS 32
+#define MAX_PAGES 64
+#define MAX_PEERS 1024
+#define MAX_DATAGRAMS 4096
+#define MAX_PERMITS 1024
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct host);
+} host SEC(".maps");
+
+/* CLOCK_BOOTTIME in ns until which new connections are accepted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lease SEC(".maps");
+
+/* Address to index in vips and ports. IPv6 will have its own beside it, leading to the same indexes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_VIPS);
+	__type(key, __be32);
+	__type(value, __u32);
+} addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_VIPS);
+	__type(key, __u32);
+	__type(value, struct vip);
+} vips SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_VIPS);
+	__type(key, __u32);
+	__type(value, struct ports);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_PAGES);
+	__type(key, __u32);
+	__type(value, struct page);
+} slots SEC(".maps");
+
+/* Whose source address a frame carries: only hosts of the cluster are in it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PEERS);
+	__type(key, struct peer_key);
+	__type(value, __u32);
+} peers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PEERS);
+	__type(key, struct mac_key);
+	__type(value, struct mac);
+} macs SEC(".maps");
+
+/* The verdict on a datagram's first fragment, for the later ones. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_DATAGRAMS);
+	__type(key, struct datagram);
+	__type(value, __u32);
+} datagrams SEC(".maps");
+
+/* Flows whose chain ended here although the slot names another host: when (CLOCK_BOOTTIME) the stack was let to reset them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_PERMITS);
+	__type(key, struct flow);
+	__type(value, __u64);
+} permits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters SEC(".maps");
+
+#endif

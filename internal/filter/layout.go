@@ -1,0 +1,78 @@
+package filter
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+)
+
+// The layout that the programs in bpf/ share with this package: bpf/layout.h has the same numbers. A change here that an agent
+// of another version would misread needs another layout number.
+const (
+	layout   = 1
+	maxVIPs  = 32
+	maxPages = 126 // what seven bits can name; the programs' default is 64
+	buckets  = 4096
+
+	vipBits = 1024
+
+	flagDirector  = 1
+	flagBroadcast = 2
+
+	portByPort = 0x80
+	portPage   = 0x7f
+
+	// nobody is a slot without owner and holders: nothing new is accepted, what has a socket goes on.
+	nobody = 0x00ffffff
+)
+
+type hostRecord struct {
+	layout uint32
+	self   uint32
+	vips   [vipBits / 64]uint64
+}
+
+type vipRecord struct {
+	flags   uint32
+	ifindex uint32
+	mac     [6]byte
+	_       uint16
+}
+
+// portTable has the rule of each port, TCP first, UDP second: the page of its slots plus one, and portByPort. Zero: no rule.
+type portTable [2][65536]uint8
+
+type slotPage [buckets]uint32
+
+type peerKey struct {
+	Interface uint32
+	MAC       [6]byte
+	_         uint16
+}
+
+type macKey struct {
+	Interface uint32
+	ID        uint32
+}
+
+type macRecord struct {
+	MAC [6]byte
+	_   uint16
+}
+
+// vipBit is the bit of an address in hostRecord.vips. Same as find_vip in common.h.
+func vipBit(a netip.Addr) uint32 {
+	a4 := a.As4()
+	return binary.BigEndian.Uint32(a4[:]) * golden >> (32 - uint(bits.Len(vipBits-1)))
+}
+
+// protocolIndex is the place of a protocol in a portTable.
+func protocolIndex(protocol uint8) (int, bool) {
+	switch protocol {
+	case ProtocolTCP:
+		return 0, true
+	case ProtocolUDP:
+		return 1, true
+	}
+	return 0, false
+}

@@ -1,0 +1,170 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Mount makes dir and mounts a bpf file system on it unless it is on one already. mounted says whether it did, so that the
+// caller can undo it.
+func Mount(dir string) (mounted bool, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false, fmt.Errorf("make directory for pins: %w", err)
+	}
+	if onBPF(dir) == nil {
+		return false, nil
+	}
+	if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
+		return false, fmt.Errorf("mount bpf file system on %s: %w", dir, err)
+	}
+	return true, nil
+}
+
+func onBPF(dir string) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return fmt.Errorf("look at %s: %w", dir, err)
+	}
+	if s.Type != unix.BPF_FS_MAGIC {
+		return fmt.Errorf("%s: %w (mount one: mount -t bpf bpf /sys/fs/bpf)", dir, ErrNotBPF)
+	}
+	return nil
+}
+
+// adoptMaps opens the maps that an earlier agent pinned. It returns nil when there are none of the same layout; then what is
+// pinned is gone from the directory, while programs that are attached keep using it.
+func adoptMaps(dir string, spec *ebpf.CollectionSpec, log *slog.Logger) (map[string]*ebpf.Map, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make pin directory: %w", err)
+	}
+	if err := onBPF(dir); err != nil {
+		return nil, err
+	}
+	maps, err := loadPinned(dir, spec)
+	if err == nil {
+		return maps, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("replacing what an earlier agent left in the kernel: connections that moved are not followed", "why", err)
+	}
+	for name := range spec.Maps {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("remove pin: %w", err)
+		}
+	}
+	return nil, nil
+}
+
+func loadPinned(dir string, spec *ebpf.CollectionSpec) (maps map[string]*ebpf.Map, err error) {
+	maps = map[string]*ebpf.Map{}
+	defer func() {
+		if err != nil {
+			closeMaps(maps)
+			maps = nil
+		}
+	}()
+	for name, s := range spec.Maps {
+		m, err := ebpf.LoadPinnedMap(filepath.Join(dir, name), nil)
+		if err != nil {
+			return maps, fmt.Errorf("open pinned map %s: %w", name, err)
+		}
+		maps[name] = m
+		if err := s.Compatible(m); err != nil {
+			return maps, fmt.Errorf("use pinned map %s: %w", name, err)
+		}
+	}
+	host, err := mapMemory[hostRecord](maps[filterMapHost])
+	if err != nil {
+		return maps, err
+	}
+	defer host.close()
+	if got := host.items[0].layout; got != layout {
+		return maps, fmt.Errorf("use pinned maps: layout %d, not %d", got, layout)
+	}
+	return maps, nil
+}
+
+func pinMaps(dir string, maps map[string]*ebpf.Map) error {
+	if dir == "" {
+		return nil
+	}
+	for name, m := range maps {
+		if err := m.Pin(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("pin map %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Remove undoes everything that a filter with this pin directory left in the kernel and on the interfaces: programs, qdiscs that
+// it made, maps, the directory. It must run in the network namespace of the filter. What is not there is no error.
+func Remove(pinDir string) error {
+	entries, err := os.ReadDir(pinDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read pin directory: %w", err)
+	}
+	if err := onBPF(pinDir); err != nil {
+		return err // never delete ordinary files
+	}
+	var errs []error
+	for _, e := range entries {
+		kind, ifindex := splitPin(e.Name())
+		if kind == pinFilters {
+			errs = append(errs, removeFilters(ifindex, exists(filepath.Join(pinDir, pinName(pinQdisc, ifindex)))))
+		}
+	}
+	for _, e := range entries {
+		path := filepath.Join(pinDir, e.Name())
+		if kind, _ := splitPin(e.Name()); kind == string(ingress) || kind == string(egress) {
+			errs = append(errs, removeLink(path))
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove pin: %w", err))
+		}
+	}
+	if err := os.Remove(pinDir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EBUSY) {
+		errs = append(errs, fmt.Errorf("remove pin directory: %w", err)) // busy: a mount point, which is its owner's
+	}
+	return errors.Join(errs...)
+}
+
+// What is pinned for an interface, besides links, which are named by direction.
+const (
+	pinFilters = "filters" // clsact filters of ours are there
+	pinQdisc   = "qdisc"   // and the qdisc is ours too
+)
+
+func pinName(kind string, ifindex int) string { return kind + "-" + strconv.Itoa(ifindex) }
+
+func splitPin(name string) (kind string, ifindex int) {
+	kind, number, ok := strings.Cut(name, "-")
+	if !ok {
+		return "", 0
+	}
+	ifindex, err := strconv.Atoi(number)
+	if err != nil {
+		return "", 0
+	}
+	return kind, ifindex
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

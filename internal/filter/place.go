@@ -1,0 +1,197 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/cilium/ebpf"
+)
+
+// The kernel's tables are the only memory of where an address or a rule has its place: an agent that starts anew finds the
+// places of the one before, and what stays does not move.
+
+// placeVIPs gives each address its place, the one that it has already if any. Addresses that are not wanted are removed first.
+func (f *Filter) placeVIPs(want []VIP) ([]int, error) {
+	has, err := f.addresses()
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[netip.Addr]bool{}
+	for _, v := range want {
+		wanted[v.Address] = true
+	}
+	used := map[int]bool{}
+	for a, place := range has {
+		if wanted[a] {
+			used[place] = true
+			continue
+		}
+		if err := f.maps[filterMapAddresses].Delete(a.As4()); err != nil {
+			return nil, fmt.Errorf("remove address %s: %w", a, err)
+		}
+	}
+	places := make([]int, len(want))
+	for i, v := range want {
+		place, ok := has[v.Address]
+		if !ok {
+			place = firstFree(used)
+			used[place] = true
+			f.vips.items[place] = vipRecord{}
+			f.ports.items[place] = portTable{}
+		}
+		places[i] = place
+	}
+	return places, nil
+}
+
+func firstFree(used map[int]bool) int {
+	n := 0
+	for used[n] {
+		n++
+	}
+	return n
+}
+
+// addresses reads the addresses that the programs know.
+func (f *Filter) addresses() (map[netip.Addr]int, error) {
+	all := map[netip.Addr]int{}
+	var key [4]byte
+	var place uint32
+	it := f.maps[filterMapAddresses].Iterate()
+	for it.Next(&key, &place) {
+		if place < maxVIPs {
+			all[netip.AddrFrom4(key)] = int(place)
+		}
+	}
+	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
+		return nil, fmt.Errorf("read addresses: %w", err)
+	}
+	return all, nil
+}
+
+func (f *Filter) writeVIP(place int, v VIP) {
+	r := &f.vips.items[place]
+	atomic.StoreUint32(&r.ifindex, uint32(v.Interface))
+	r.mac = [6]byte(v.MAC)
+	if v.Broadcast {
+		atomic.OrUint32(&r.flags, flagBroadcast)
+	} else {
+		atomic.AndUint32(&r.flags, ^uint32(flagBroadcast))
+	}
+}
+
+// writeAddresses makes the addresses known, after everything about them is in place.
+func (f *Filter) writeAddresses(vips []VIP, places []int) error {
+	var bits [vipBits / 64]uint64
+	for _, v := range vips {
+		b := vipBit(v.Address)
+		bits[b/64] |= 1 << (b % 64)
+	}
+	for i, word := range bits {
+		atomic.StoreUint64(&f.host.items[0].vips[i], word)
+	}
+	for i, v := range vips {
+		if err := f.maps[filterMapAddresses].Put(v.Address.As4(), uint32(places[i])); err != nil {
+			return fmt.Errorf("add address %s: %w", v.Address, err)
+		}
+	}
+	return nil
+}
+
+// placeRules gives each rule a page of slots: the page that one of its ports leads to already, else a free one, which is
+// cleared first. A page that only outgoing rules use counts as free when there is no other.
+func (f *Filter) placeRules(rules []Rule, vipPlaces []int) []int {
+	pages := make([]int, len(rules))
+	taken := map[int]bool{}
+	for i, r := range rules {
+		pages[i] = f.pageOf(r, vipPlaces[r.VIP], taken)
+		if pages[i] >= 0 {
+			taken[pages[i]] = true
+		}
+	}
+	leaving := f.pagesInUse(vipPlaces)
+	for i := range rules {
+		if pages[i] >= 0 {
+			continue
+		}
+		page := f.freePage(taken, leaving)
+		f.slots.items[page].reset()
+		pages[i], taken[page] = page, true
+	}
+	return pages
+}
+
+// pageOf is the page that a rule has now, or -1. The same affinity is asked for: else the old slots mean other buckets.
+func (f *Filter) pageOf(r Rule, vipPlace int, taken map[int]bool) int {
+	protocol, _ := protocolIndex(r.Protocol)
+	table := &f.ports.items[vipPlace][protocol]
+	for _, p := range r.Ports {
+		for n := int(p.First); n <= int(p.Last); n++ {
+			b := table[n]
+			page := int(b&portPage) - 1
+			if page < 0 || page >= len(f.slots.items) || taken[page] || (b&portByPort != 0) != r.ByPort {
+				continue
+			}
+			return page
+		}
+	}
+	return -1
+}
+
+func (f *Filter) pagesInUse(vipPlaces []int) map[int]bool {
+	used := map[int]bool{}
+	for _, place := range vipPlaces {
+		for protocol := range f.ports.items[place] {
+			for _, b := range f.ports.items[place][protocol] {
+				if b != 0 {
+					used[int(b&portPage)-1] = true
+				}
+			}
+		}
+	}
+	return used
+}
+
+func (f *Filter) freePage(taken, leaving map[int]bool) int {
+	second := 0
+	for page := range f.slots.items {
+		if taken[page] {
+			continue
+		}
+		if !leaving[page] {
+			return page
+		}
+		second = page
+	}
+	return second
+}
+
+// writePorts leads each port of the VIP to its rule's page, touching only what changes.
+func (f *Filter) writePorts(place, vip int, rules []Rule, pages []int) {
+	var want portTable
+	for i, r := range rules {
+		if r.VIP != vip {
+			continue
+		}
+		protocol, _ := protocolIndex(r.Protocol)
+		b := uint8(pages[i] + 1)
+		if r.ByPort {
+			b |= portByPort
+		}
+		for _, p := range r.Ports {
+			for n := int(p.First); n <= int(p.Last); n++ {
+				want[protocol][n] = b
+			}
+		}
+	}
+	has := &f.ports.items[place]
+	for protocol := range want {
+		for n, b := range want[protocol] {
+			if has[protocol][n] != b {
+				has[protocol][n] = b
+			}
+		}
+	}
+}

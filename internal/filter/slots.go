@@ -1,0 +1,41 @@
+package filter
+
+import "sync/atomic"
+
+// SetSlots installs the slots of a rule, an index into Setup.Rules of the last Configure. Each word is balance.Slot.Word. A word
+// changes by one store, so a packet sees either the old or the new slot of its bucket; words that stay are not touched. A
+// rule that was not configured is ignored and logged.
+func (f *Filter) SetSlots(rule int, slots *[buckets]uint32) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if rule < 0 || rule >= len(f.pages) {
+		f.log.Error("slots for a rule that is not configured", "rule", rule, "rules", len(f.pages))
+		return
+	}
+	page := &f.slots.items[f.pages[rule]]
+	for i, word := range slots {
+		if atomic.LoadUint32(&page[i]) != word {
+			atomic.StoreUint32(&page[i], word)
+		}
+	}
+}
+
+// Slots reads back the slots of a rule, zero when it is not configured.
+func (f *Filter) Slots(rule int) (slots [buckets]uint32) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if rule < 0 || rule >= len(f.pages) {
+		return slots
+	}
+	page := &f.slots.items[f.pages[rule]]
+	for i := range slots {
+		slots[i] = atomic.LoadUint32(&page[i])
+	}
+	return slots
+}
+
+func (p *slotPage) reset() {
+	for i := range p {
+		atomic.StoreUint32(&p[i], nobody)
+	}
+}

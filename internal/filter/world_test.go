@@ -1,0 +1,179 @@
+package filter
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// node is a network namespace of its own, without a name: it goes when the test does.
+type node struct {
+	t       testing.TB
+	ns      netns.NsHandle
+	name    string
+	address netip.Addr
+	mac     net.HardwareAddr
+	ifindex int
+}
+
+// newNode makes a namespace with loopback up.
+func newNode(t testing.TB, name string) *node {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("needs root: network namespaces and eBPF")
+	}
+	n := &node{t: t, name: name}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and the namespace is not reused
+		var err error
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			n.ns, err = netns.Get()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.ns.Close() })
+	n.do(func() error { return up("lo") })
+	return n
+}
+
+// do runs f on a thread in the namespace and fails the test on an error.
+func (n *node) do(f func() error) {
+	n.t.Helper()
+	if err := n.try(f); err != nil {
+		n.t.Fatalf("%s: %v", n.name, err)
+	}
+}
+
+func (n *node) try(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if err := netns.Set(n.ns); err != nil {
+			done <- err
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+func up(name string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(l)
+}
+
+func sysctl(path, value string) error {
+	return os.WriteFile("/proc/sys/net/"+path, []byte(value), 0o644)
+}
+
+// plug connects the node to a bridge in another namespace.
+func (n *node) plug(bridge *node, address string) {
+	n.t.Helper()
+	prefix := netip.MustParsePrefix(address)
+	n.address = prefix.Addr()
+	bridge.do(func() error {
+		br, err := netlink.LinkByName("br0")
+		if err != nil {
+			return err
+		}
+		a := netlink.NewLinkAttrs()
+		a.Name, a.MasterIndex = "p-"+n.name, br.Attrs().Index
+		v := &netlink.Veth{LinkAttrs: a, PeerName: "eth0", PeerNamespace: netlink.NsFd(n.ns)}
+		if err := netlink.LinkAdd(v); err != nil {
+			return fmt.Errorf("add veth: %w", err)
+		}
+		return netlink.LinkSetUp(v)
+	})
+	n.do(func() error {
+		l, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		n.mac, n.ifindex = l.Attrs().HardwareAddr, l.Attrs().Index
+		if err := netlink.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix)}); err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(l)
+	})
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)}
+}
+
+func newBridge(t testing.TB) *node {
+	n := newNode(t, "bridge")
+	n.do(func() error {
+		a := netlink.NewLinkAttrs()
+		a.Name = "br0"
+		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: a}); err != nil {
+			return err
+		}
+		return up("br0")
+	})
+	return n
+}
+
+// bearVIP gives a host the address as the product does: on loopback, and never as the sender of ARP.
+func (n *node) bearVIP(vip netip.Addr) {
+	n.t.Helper()
+	n.do(func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(vip, 32))}); err != nil {
+			return err
+		}
+		if err := sysctl("ipv4/conf/all/arp_ignore", "1"); err != nil {
+			return err
+		}
+		return sysctl("ipv4/conf/all/arp_announce", "2")
+	})
+}
+
+// dummy adds an interface that goes nowhere.
+func (n *node) dummy(name string, mac net.HardwareAddr) int {
+	n.t.Helper()
+	index := 0
+	n.do(func() error {
+		a := netlink.NewLinkAttrs()
+		a.Name, a.HardwareAddr = name, mac
+		d := &netlink.Dummy{LinkAttrs: a}
+		if err := netlink.LinkAdd(d); err != nil {
+			return err
+		}
+		index = d.Attrs().Index
+		return netlink.LinkSetUp(d)
+	})
+	return index
+}
+
+// pinDir is a directory on a bpf file system of the test's own.
+func pinDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("bpf", dir, "bpf", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir + "/muster"
+}
