@@ -46,7 +46,10 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	if err := s.claim(); err != nil {
-		return nil, errors.Join(err, s.removeDir())
+		if s.OwnDir {
+			err = errors.Join(err, s.removeDir())
+		}
+		return nil, err
 	}
 	l := newLab(s, o.Log)
 	if err := l.build(ctx, o.Config); err != nil {
@@ -101,14 +104,15 @@ func newState(o Options) (*state, error) {
 		}
 	}
 	if s.Dir != "" {
-		s.Dir, err = filepath.Abs(s.Dir)
+		s.Dir, err = canonical(s.Dir)
 		return s, err
 	}
 	s.OwnDir = true
 	if s.Dir, err = os.MkdirTemp("", "muster-lab-"+s.Name+"-"); err != nil {
 		return nil, fmt.Errorf("make directory of lab: %w", err)
 	}
-	return s, nil
+	s.Dir, err = canonical(s.Dir)
+	return s, err
 }
 
 func absolute(binary string) (string, error) {
@@ -117,6 +121,18 @@ func absolute(binary string) (string, error) {
 		return "", err
 	}
 	return filepath.Abs(found)
+}
+
+// canonical makes a directory and names it as the list of mounts does: absolute and without symbolic links.
+func canonical(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make directory of lab: %w", err)
+	}
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", fmt.Errorf("find directory of lab: %w", err)
+	}
+	return filepath.Abs(dir)
 }
 
 func newLab(s *state, log *slog.Logger) *Lab {

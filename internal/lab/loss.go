@@ -184,14 +184,12 @@ func (d drop) instructions() asm.Instructions {
 	if d.udpPort != 0 {
 		code = append(code, d.matchUDP()...)
 	}
-	if d.percent < 100 {
-		threshold := int64(d.percent / 100 * (1 << 32))
-		code = append(code,
-			asm.FnGetPrandomU32.Call(),
-			asm.LoadImm(asm.R1, threshold, asm.DWord),
-			asm.JGE.Reg(asm.R0, asm.R1, "pass"))
-	}
+	// A random word is always below 2^32: 100 per cent.
+	threshold := int64(d.percent / 100 * (1 << 32))
 	return append(code,
+		asm.FnGetPrandomU32.Call(),
+		asm.LoadImm(asm.R1, threshold, asm.DWord),
+		asm.JGE.Reg(asm.R0, asm.R1, "pass"),
 		asm.Mov.Imm(asm.R0, shot), asm.Return(),
 		asm.Mov.Imm(asm.R0, next).WithSymbol("pass"), asm.Return())
 }

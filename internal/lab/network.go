@@ -15,9 +15,10 @@ import (
 const (
 	mainBridge    = "br0"
 	hostInterface = "eth0"
+	switchSuffix  = "-sw"
 )
 
-func (l *Lab) switchName() string           { return l.name + "-sw" }
+func (l *Lab) switchName() string           { return l.name + switchSuffix }
 func (l *Lab) spaceName(node string) string { return l.name + "-" + node }
 
 // buildSwitch makes the bridge in its own namespace.

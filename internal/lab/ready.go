@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,22 +25,40 @@ type view struct {
 }
 
 type viewHost struct {
-	Name  string `json:"name"`
-	State string `json:"state"`
+	Name   string      `json:"name"`
+	State  string      `json:"state"`
+	Shares []viewShare `json:"shares"`
 }
 
-// serving says what is missing until the view holds exactly these hosts, all serving; empty when nothing is.
+type viewShare struct {
+	Rule    string `json:"rule"`
+	Buckets int    `json:"buckets"`
+}
+
+// missing says what is missing until these hosts all serve, each with a share of every rule; empty when nothing is.
 func (v view) missing(want []string) string {
 	if v.Epoch == 0 {
 		return "no view yet"
 	}
-	states := make(map[string]string)
-	for _, h := range v.Hosts {
-		states[h.Name] = h.State
-	}
 	for _, name := range want {
-		if states[name] != "serving" {
-			return fmt.Sprintf("%s is %q, not serving", name, states[name])
+		i := slices.IndexFunc(v.Hosts, func(h viewHost) bool { return h.Name == name })
+		if i < 0 {
+			return name + " is not in its status"
+		}
+		if missing := v.Hosts[i].missing(); missing != "" {
+			return missing
+		}
+	}
+	return ""
+}
+
+func (h viewHost) missing() string {
+	if h.State != "serving" {
+		return fmt.Sprintf("%s is %q, not serving", h.Name, h.State)
+	}
+	for _, s := range h.Shares {
+		if s.Buckets == 0 {
+			return fmt.Sprintf("%s has no share of rule %s", h.Name, s.Rule)
 		}
 	}
 	return ""

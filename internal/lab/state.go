@@ -34,6 +34,15 @@ func (s *state) node(name string) *node {
 	return &s.Nodes[i]
 }
 
+// namespaces lists the names that the lab uses.
+func (s *state) namespaces() []string {
+	names := []string{s.Name + switchSuffix}
+	for _, n := range s.Nodes {
+		names = append(names, s.Name+"-"+n.Name)
+	}
+	return names
+}
+
 // locked runs f while no other process or goroutine changes a lab's state. The lock is on the directory, so that
 // no lock file is left behind, and ends with the process that holds it.
 func locked(f func() error) error {
@@ -98,6 +107,11 @@ func (s *state) claim() error {
 	return locked(func() error {
 		if _, err := os.Stat(statePath(s.Name)); err == nil {
 			return fmt.Errorf("make lab %s: %w", s.Name, ErrExists)
+		}
+		for _, name := range s.namespaces() {
+			if _, err := os.Lstat(namespaceDir + name); err == nil {
+				return fmt.Errorf("make lab %s: namespace %s exists and is not ours: choose another name", s.Name, name)
+			}
 		}
 		return s.write()
 	})
