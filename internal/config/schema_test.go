@@ -267,3 +267,28 @@ func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 		})
 	}
 }
+
+// examples/every-key.yaml is the example of each key.
+func TestEveryKeyHasAnExample(t *testing.T) {
+	text, err := os.ReadFile("../../examples/every-key.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, bad := document(text)
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	d := newDecoder("every-key.yaml", root)
+	d.decodeFile(root)
+	used := map[string]bool{}
+	for path := range d.values {
+		used[path[strings.LastIndexByte(path, '/')+1:]] = true
+	}
+	for _, typ := range structs(reflect.TypeFor[File]()) {
+		for _, f := range shapeOf(typ).fields {
+			if !used[f.key] && f.key != "profile" { // excludes interval and tolerance, and stands there as a comment
+				t.Errorf("%v: no example of %s", typ, f.key)
+			}
+		}
+	}
+}

@@ -100,7 +100,18 @@ func tokenize(text string) (token.Tokens, *misread) {
 			}
 			all.Add(t)
 		}
+		if err != nil { // the parser words it by the invalid token, which is the last
+			return all, unexplained(all, err)
+		}
 	}
+}
+
+// unexplained makes sure that a file that could not be scanned to its end is not taken for a shorter one.
+func unexplained(all token.Tokens, err error) *misread {
+	if all.InvalidToken() != nil {
+		return nil
+	}
+	return &misread{position{1, 1}, flaw{"the file is not YAML: " + err.Error(), "correct it"}}
 }
 
 // nesting counts how deep brackets, and list entries that start on one line, stand in each other. Other nesting costs
