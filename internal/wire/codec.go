@@ -28,6 +28,7 @@ type Options struct {
 	Secret   []byte        // the same on every host; at least 16 bytes
 	Self     member.ID     // this host
 	Hosts    int           // how many are configured
+	Boot     member.Boot   // from NewBoot; good for one Codec only
 	Interval time.Duration // between heartbeats; paces challenges and proofs
 }
 
@@ -56,16 +57,16 @@ type Codec struct {
 	reply []byte
 }
 
-// New makes a Codec and draws its boot number. The number is never handed in: a second Codec with the same one would use the
-// same sequences under the same key.
+// New makes the Codec of one boot. There must never be a second one with the same boot number: it would use the same
+// sequences under the same key, which gives the key away.
 func New(o Options) (*Codec, error) {
 	if len(o.Secret) < minSecret {
 		return nil, fmt.Errorf("%w: %d bytes, at least %d are needed (make one with `muster key new FILE`)", ErrSecret, len(o.Secret), minSecret)
 	}
-	if o.Hosts < 1 || o.Hosts > member.MaxHosts || int(o.Self) >= o.Hosts || o.Interval <= 0 {
-		return nil, fmt.Errorf("%w: host %d of %d, interval %v", ErrOptions, o.Self, o.Hosts, o.Interval)
+	if o.Hosts < 1 || o.Hosts > member.MaxHosts || int(o.Self) >= o.Hosts || o.Boot == 0 || o.Interval <= 0 {
+		return nil, fmt.Errorf("%w: host %d of %d, boot %x, interval %v", ErrOptions, o.Self, o.Hosts, uint64(o.Boot), o.Interval)
 	}
-	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), boot: drawBoot()}
+	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), boot: o.Boot}
 	var err error
 	if c.keys, err = newKeyring(o.Secret, c.tag); err != nil {
 		return nil, err
@@ -77,8 +78,8 @@ func New(o Options) (*Codec, error) {
 	return c, nil
 }
 
-// drawBoot returns a random number that is not zero.
-func drawBoot() member.Boot {
+// NewBoot draws the number of a start of the agent: random and not zero.
+func NewBoot() member.Boot {
 	for {
 		var b [8]byte
 		rand.Read(b[:])
@@ -105,13 +106,31 @@ func (c *Codec) CountersOf(host member.ID) Counters {
 
 // Seal appends a heartbeat's datagram to dst. The same bytes may go to every host.
 func (c *Codec) Seal(dst, payload []byte) (datagram []byte, seq uint64, err error) {
+	return c.SealNext(dst, func(uint64) ([]byte, error) { return payload, nil })
+}
+
+// SealNext is Seal for a payload that depends on the heartbeat's sequence. When build fails, the others count that heartbeat as
+// lost.
+func (c *Codec) SealNext(dst []byte, build func(seq uint64) ([]byte, error)) (datagram []byte, seq uint64, err error) {
+	seq = c.nextBeat()
+	payload, err := build(seq)
+	if err != nil {
+		return nil, seq, err
+	}
 	if len(payload) > MaxPayload {
-		return nil, 0, fmt.Errorf("%w: %d bytes, at most %d fit", ErrTooLong, len(payload), MaxPayload)
+		return nil, seq, fmt.Errorf("%w: %d bytes, at most %d fit", ErrTooLong, len(payload), MaxPayload)
 	}
 	c.out.Lock()
 	defer c.out.Unlock()
+	return c.sealLocked(dst, Heartbeat, seq, payload), seq, nil
+}
+
+// nextBeat takes a sequence that nobody else gets.
+func (c *Codec) nextBeat() uint64 {
+	c.out.Lock()
+	defer c.out.Unlock()
 	c.out.beats++
-	return c.sealLocked(dst, Heartbeat, c.out.beats, payload), c.out.beats, nil
+	return c.out.beats
 }
 
 // Farewell returns this boot's last words. They are the same at every call, good at any later time, and final: who has

@@ -19,7 +19,7 @@ var (
 )
 
 func testOptions(self member.ID) Options {
-	return Options{Cluster: "farm", Secret: testSecret, Self: self, Hosts: 3, Interval: testInterval}
+	return Options{Cluster: "farm", Secret: testSecret, Self: self, Hosts: 3, Boot: NewBoot(), Interval: testInterval}
 }
 
 func makeCodec(t testing.TB, o Options) *Codec {
@@ -115,6 +115,22 @@ func TestPayloadSizes(t *testing.T) {
 	}
 }
 
+func TestSequenceIsKnownBeforeSealing(t *testing.T) {
+	from, to := makePair(t)
+	failure := errors.New("cannot say")
+	if _, _, err := from.SealNext(nil, func(uint64) ([]byte, error) { return nil, failure }); !errors.Is(err, failure) {
+		t.Fatalf("error %v", err)
+	}
+	var told uint64
+	d, seq, err := from.SealNext(nil, func(seq uint64) ([]byte, error) { told = seq; return []byte("x"), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, _, why := to.Open(d, testStart); why != Accepted || m.Seq != told || m.Seq != seq || seq != 3 {
+		t.Errorf("%v: sequence %d on the wire, %d told, %d returned; want 3", why, m.Seq, told, seq)
+	}
+}
+
 func TestImpossibleOptions(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -126,6 +142,7 @@ func TestImpossibleOptions(t *testing.T) {
 		{"no hosts", func(o *Options) { o.Hosts = 0 }, ErrOptions},
 		{"too many hosts", func(o *Options) { o.Hosts = member.MaxHosts + 1 }, ErrOptions},
 		{"self not among the hosts", func(o *Options) { o.Self = 3 }, ErrOptions},
+		{"no boot", func(o *Options) { o.Boot = 0 }, ErrOptions},
 		{"no interval", func(o *Options) { o.Interval = 0 }, ErrOptions},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

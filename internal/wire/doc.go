@@ -1,7 +1,7 @@
 // Package wire seals what hosts say to each other and opens what arrives, so that nothing unauthenticated, foreign or
 // replayed changes state. docs/design/0004-datagram.md has the layout and its reasons. There are no sockets here.
 //
-// Usage: New draws a boot number for this start of the agent. Seal makes a heartbeat's datagram; Farewell the last words,
+// Usage: NewBoot draws a number for this start of the agent, New makes its Codec. Seal makes a heartbeat's datagram; Farewell the last words,
 // which another process may send. Open judges each datagram that arrives and says why it is refused; when it returns
 // a reply, send it to the *configured* address of the host it is from, never to the address the datagram came from.
 //

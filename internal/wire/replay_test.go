@@ -37,7 +37,7 @@ type recorded struct {
 }
 
 func (w *world) boot(id member.ID) {
-	c, err := New(Options{Cluster: "farm", Secret: testSecret, Self: id, Hosts: len(w.hosts), Interval: testInterval})
+	c, err := New(Options{Cluster: "farm", Secret: testSecret, Self: id, Hosts: len(w.hosts), Boot: NewBoot(), Interval: testInterval})
 	if err != nil {
 		w.t.Fatal(err)
 	}
