@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestNewSecretCanBeLoaded(t *testing.T) {
@@ -99,6 +101,13 @@ func TestLoadSecretRefusesWhatIsNoFile(t *testing.T) {
 	}
 	if _, err := LoadSecret(dir); !errors.Is(err, ErrSecretContent) {
 		t.Errorf("directory: %v", err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadSecret(pipe); !errors.Is(err, ErrSecretContent) {
+		t.Errorf("pipe: %v", err)
 	}
 	_, err := LoadSecret(filepath.Join(dir, "none"))
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "muster key new") {
