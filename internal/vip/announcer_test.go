@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 // heard is a sender in memory that remembers when it was used.
 type heard struct {
+	mu    sync.Mutex
 	start time.Time
 	at    []time.Duration // of each announcement: both forms
 	odd   [][]byte        // the first form of one whose second has not come
@@ -23,6 +25,8 @@ type heard struct {
 }
 
 func (h *heard) send(frame []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.err != nil {
 		return h.err
 	}
@@ -66,8 +70,17 @@ func after(d time.Duration) {
 
 const ms = time.Millisecond
 
+// fail makes every further frame fail, or, with nil, go out again.
+func (h *heard) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.err = err
+}
+
 func (h *heard) want(t *testing.T, times ...time.Duration) {
 	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if !slices.Equal(h.at, times) {
 		t.Errorf("announced at %v, want %v", h.at, times)
 	}
@@ -149,14 +162,14 @@ func TestNothingIsSaidWithoutPermission(t *testing.T) {
 
 func TestAFailingInterfaceIsLoggedOnceAndTriedAgain(t *testing.T) {
 	announcing(t, nil, func(a *Announcer, h *heard) {
-		h.err = errors.New("network is down")
+		h.fail(errors.New("network is down"))
 		a.Direct(true)
 		after(10 * time.Minute)
 		if n := strings.Count(h.log.String(), "network is down"); n != 1 {
 			t.Errorf("logged %d times: %s", n, &h.log)
 		}
 		h.want(t)
-		h.err = nil
+		h.fail(nil)
 		after(Refresh)
 		if len(h.at) != 1 || !strings.Contains(h.log.String(), "again") {
 			t.Errorf("announced at %v, log %s", h.at, &h.log)

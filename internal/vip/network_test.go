@@ -105,7 +105,28 @@ func cable(t *testing.T) (host, client space) {
 			return errors.Join(netlink.AddrAdd(l, a), netlink.LinkSetUp(l))
 		})
 	}
+	host.carrier("eth0")
+	client.carrier("eth0")
 	return host, client
+}
+
+// carrier waits until the kernel has noticed the cable: until then it throws away what is sent.
+func (s space) carrier(name string) {
+	s.t.Helper()
+	updates, done := make(chan netlink.LinkUpdate, 16), make(chan struct{})
+	defer close(done)
+	mustDo(s.t, netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{Namespace: &s.handle, ListExisting: true}))
+	late := time.After(10 * time.Second)
+	for {
+		select {
+		case u := <-updates:
+			if a := u.Attrs(); a.Name == name && a.OperState == netlink.OperUp {
+				return
+			}
+		case <-late:
+			s.t.Fatalf("%s has no carrier", name)
+		}
+	}
 }
 
 func vipPrefix() netip.Prefix { return netip.MustParsePrefix("10.77.0.100/24") }
@@ -134,6 +155,7 @@ func (s space) journal() (j *system.Journal) {
 }
 
 func TestFindOnARealHost(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, _ := cable(t)
 	i := host.find()
 	if i.Name != "eth0" || i.Index == 0 || len(i.MAC) != 6 || !i.Up {
@@ -149,6 +171,7 @@ func TestFindOnARealHost(t *testing.T) {
 }
 
 func TestTheKernelIsSilentForACarriedVIP(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, client := cable(t)
 	j := host.journal()
 	host.do(func() error { return j.AddAddress("lo", system.Address{Prefix: single(address())}) })
@@ -174,6 +197,7 @@ func TestTheKernelIsSilentForACarriedVIP(t *testing.T) {
 }
 
 func TestDropKeepsTheSettingsForOtherVIPs(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, _ := cable(t)
 	j := host.journal()
 	host.do(func() error {
@@ -186,6 +210,7 @@ func TestDropKeepsTheSettingsForOtherVIPs(t *testing.T) {
 }
 
 func TestCarryRefusesAnAddressInUse(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, _ := cable(t)
 	j := host.journal()
 	host.do(func() error {
@@ -201,6 +226,7 @@ func TestCarryRefusesAnAddressInUse(t *testing.T) {
 }
 
 func TestCarryNeedsLo(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, _ := cable(t)
 	j := host.journal()
 	host.do(func() error {
@@ -215,6 +241,7 @@ func TestCarryNeedsLo(t *testing.T) {
 }
 
 func TestProbeFindsAStranger(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, client := cable(t)
 	client.do(func() error {
 		l, err := netlink.LinkByName("eth0")
@@ -235,6 +262,7 @@ func TestProbeFindsAStranger(t *testing.T) {
 }
 
 func TestProbeEndsInTime(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, client := cable(t)
 	start := time.Now()
 	if mac, err := host.asks(nobody); mac != nil || err != nil {
@@ -264,6 +292,7 @@ func TestProbeEndsInTime(t *testing.T) {
 }
 
 func TestAnnouncementsTeachTheNeighbours(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
 	host, client := cable(t)
 	var port *Port
 	i := host.find()
