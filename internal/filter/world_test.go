@@ -146,19 +146,25 @@ func (n *node) bearVIP(vip netip.Addr) {
 	})
 }
 
-// dummy adds an interface that goes nowhere.
-func (n *node) dummy(name string, mac net.HardwareAddr) int {
+// stub adds an interface that leads nowhere: one end of a pair whose other end nobody uses.
+func (n *node) stub(name string, mac net.HardwareAddr) int {
 	n.t.Helper()
 	index := 0
 	n.do(func() error {
 		a := netlink.NewLinkAttrs()
 		a.Name, a.HardwareAddr = name, mac
-		d := &netlink.Dummy{LinkAttrs: a}
-		if err := netlink.LinkAdd(d); err != nil {
+		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: a, PeerName: name + "x"}); err != nil {
+			return fmt.Errorf("add veth: %w", err)
+		}
+		l, err := netlink.LinkByName(name)
+		if err != nil {
 			return err
 		}
-		index = d.Attrs().Index
-		return netlink.LinkSetUp(d)
+		index = l.Attrs().Index
+		if err := up(name + "x"); err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(l)
 	})
 	return index
 }

@@ -1,0 +1,115 @@
+package filter
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestBucketIsTheSameInC marks each bucket by the pair of hosts that it forwards to, and reads from the forwarded frame
+// which one the program used.
+func TestBucketIsTheSameInC(t *testing.T) {
+	b := newBench(t)
+	var words [buckets]uint32
+	high, low := words, words
+	for i := range words {
+		high[i] = word(uint32(i)>>6+3, no, no, 0)
+		low[i] = word(uint32(i)&63+3, no, no, 0)
+	}
+	for id := range 64 {
+		if err := b.f.SetPeer(b.ifindex, uint8(id+3), []byte{2, 2, 2, 2, 2, byte(id)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func(rule int, p packet) uint16 {
+		b.f.SetSlots(rule, &high)
+		_, _, out := b.run(ingress, p.frame())
+		n := uint16(out[5]) << 6
+		b.f.SetSlots(rule, &low)
+		_, _, out = b.run(ingress, p.frame())
+		return n | uint16(out[5])
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a := netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address")))
+		port := rapid.Uint16().Draw(t, "port")
+		client := func(p *packet) { p.src, p.sport = a, port }
+		if got, want := ask(0, fromClient(client, flags(syn))), Bucket(true, a, port); got != want {
+			t.Errorf("by port: C says %d, Go %d", got, want)
+		}
+		if got, want := ask(1, fromClient(udp, client)), Bucket(false, a, port); got != want {
+			t.Errorf("by address: C says %d, Go %d", got, want)
+		}
+	})
+}
+
+func TestBucketSpreadsClients(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		byPort bool
+		client func(i uint32) (netip.Addr, uint16)
+	}{
+		{"ports of one address", true, func(i uint32) (netip.Addr, uint16) { return clientIP, uint16(i) }},
+		{"even ports of one address", true, func(i uint32) (netip.Addr, uint16) { return clientIP, uint16(i * 2) }},
+		{"neighbouring addresses", false, func(i uint32) (netip.Addr, uint16) { return addr4(0x0a000000 + i), 0 }},
+		{"one address of each /24", false, func(i uint32) (netip.Addr, uint16) { return addr4(0x0a000001 + i<<8), 0 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const clients, parts = 1 << 15, 16
+			var n [parts]int
+			for i := range uint32(clients) {
+				n[Bucket(c.byPort, first(c.client(i)), second(c.client(i)))/(buckets/parts)]++
+			}
+			for i, got := range n {
+				if want := clients / parts; got < want*85/100 || got > want*115/100 {
+					t.Errorf("part %d has %d of %d clients, want about %d", i, got, clients, want)
+				}
+			}
+		})
+	}
+}
+
+func TestBucketTakesMappedAddressesAsIPv4(t *testing.T) {
+	mapped := netip.AddrFrom16(clientIP.As16())
+	if got, want := Bucket(true, mapped, 7), Bucket(true, clientIP, 7); got != want {
+		t.Errorf("bucket of %s is %d, of %s %d", mapped, got, clientIP, want)
+	}
+}
+
+// TestAnyBytesYieldAVerdict throws bytes at both programs that begin like something they look at.
+func TestAnyBytesYieldAVerdict(t *testing.T) {
+	b := newBench(t)
+	b.slot(word(0, 1, 2, slotOwn|slotAsk))
+	if err := b.f.SetDirector(0, true); err != nil {
+		t.Fatal(err)
+	}
+	seeds := [][]byte{
+		fromClient().frame(), fromClient(udp).frame(), fromClient(icmp).frame(), fromClient(options(40)).frame(),
+		arpFrame(everyone, clientMAC, 1, clientIP, testVIP), fromClient(edit(tag)).frame(),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		frame := append([]byte{}, rapid.SampledFrom(seeds).Draw(t, "seed")...)
+		frame = append(frame, rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(t, "more")...)
+		for range rapid.IntRange(0, 8).Draw(t, "edits") {
+			frame[rapid.IntRange(14, len(frame)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
+		}
+		frame = frame[:rapid.IntRange(34, len(frame)).Draw(t, "length")]
+		for _, d := range directions() {
+			verdict, counted, _ := b.run(d, frame)
+			if verdict != passed && verdict != dropped && verdict != redirected {
+				t.Fatalf("%s: verdict %d", d, int32(verdict))
+			}
+			if len(counted) > 1 || verdict != passed && len(counted) != 1 {
+				t.Fatalf("%s: verdict %d counted %v", d, int32(verdict), counted)
+			}
+		}
+	})
+}
+
+func addr4(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n)))
+}
+
+func first(a netip.Addr, _ uint16) netip.Addr { return a }
+func second(_ netip.Addr, p uint16) uint16    { return p }
