@@ -134,7 +134,8 @@ func (c *Client) StopAndWait(ctx context.Context, r StopRequest) error {
 			return fmt.Errorf("wait for the agent to leave: %w", ctx.Err())
 		}
 		now, err := os.Stat(SocketPath(c.runDir))
-		if err != nil || !os.SameFile(now, socket) {
+		// The modification time too: a new socket may get the number of the old one's inode.
+		if err != nil || !os.SameFile(now, socket) || !now.ModTime().Equal(socket.ModTime()) {
 			return nil // gone, or another agent has started meanwhile
 		}
 		if polls%pollsPerKnock == 0 && refuses(SocketPath(c.runDir)) {

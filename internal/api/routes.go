@@ -35,8 +35,8 @@ func (d *deadline) duration() time.Duration {
 type deadlineInput struct{ Body *deadline }
 
 type hostDeadlineInput struct {
-	hostInput
-	deadlineInput
+	Host string `path:"host" maxLength:"253" doc:"Name of the host."`
+	Body *deadline
 }
 
 type sinceInput struct {
@@ -44,15 +44,15 @@ type sinceInput struct {
 }
 
 type streamInput struct {
-	sinceInput
+	Since       uint64 `query:"since" doc:"ID of the last event seen; 0: all that are kept."`
 	LastEventID uint64 `header:"Last-Event-ID" doc:"The same, as browsers send it when they connect again."`
 }
 
 type explainInput struct {
 	VIP      string `query:"vip" required:"true" maxLength:"253" doc:"Name or address of the VIP."`
 	Client   string `query:"client" required:"true" maxLength:"64" doc:"Client address."`
-	Port     uint16 `query:"port" doc:"Client port; 0: not known."`
-	VIPPort  uint16 `query:"vip_port" doc:"Port of the VIP; 0: the first of its first rule."`
+	Port     int    `query:"port" minimum:"0" maximum:"65535" doc:"Client port; 0: not known."`
+	VIPPort  int    `query:"vip_port" minimum:"0" maximum:"65535" doc:"Port of the VIP; 0: the first of its first rule."`
 	Protocol string `query:"protocol" enum:"tcp,udp" default:"tcp" doc:"Transport protocol."`
 }
 
@@ -112,7 +112,8 @@ func explain(ctx context.Context, agent Agent, in *explainInput) (Explanation, e
 	if err != nil {
 		return Explanation{}, fmt.Errorf("%w: client %q is not an IP address", ErrInvalid, in.Client)
 	}
-	return agent.Explain(ctx, ExplainRequest{VIP: in.VIP, VIPPort: in.VIPPort, Protocol: in.Protocol, Client: client.Unmap(), Port: in.Port})
+	return agent.Explain(ctx, ExplainRequest{VIP: in.VIP, VIPPort: uint16(in.VIPPort), Protocol: in.Protocol,
+		Client: client.Unmap(), Port: uint16(in.Port)})
 }
 
 // stream registers the event stream. A place is taken for its whole life: streams must not use up the connections that

@@ -18,7 +18,7 @@ const (
 	maxConnections = 128
 	maxFollowers   = 32
 	maxHeaderBytes = 16 << 10
-	maxBodyBytes   = 64 << 10
+	maxBodyBytes   = 4 << 10
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second // to read a request
 	answerTimeout  = time.Minute      // to handle one and write the answer; event streams renew it with each event
