@@ -24,7 +24,8 @@ func BenchmarkFilter(b *testing.B) {
 		{"new", own, func(uint16) packet { return fromClient(flags(syn)) }},
 		{"forward", word(1, no, no, 0), func(uint16) packet { return fromClient() }},
 		{"ask-hit", asking, func(port uint16) packet { return fromClient(func(p *packet) { p.sport = port }) }},
-		{"ask-miss", asking, func(uint16) packet { return fromClient() }},
+		{"ask-miss-end", word(0, no, no, slotOwn|slotAsk), func(uint16) packet { return fromClient() }},
+		{"ask-miss-forward", asking, func(uint16) packet { return fromClient() }},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchmarkCost(b, c.slot, c.p) })
 	}

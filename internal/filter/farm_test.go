@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 var testVIP = netip.MustParseAddr("10.9.0.100")
@@ -242,4 +244,22 @@ func (f *farm) counters(host int) Counters {
 		f.t.Fatal(err)
 	}
 	return c
+}
+
+// forgetVIP empties the client's ARP cache: it asks anew.
+func (f *farm) forgetVIP() {
+	f.t.Helper()
+	f.client.do(func() error {
+		return netlink.NeighDel(&netlink.Neigh{LinkIndex: f.client.ifindex, IP: testVIP.AsSlice()})
+	})
+}
+
+// fixVIP makes the client send to a MAC whatever ARP says.
+func (f *farm) fixVIP(mac net.HardwareAddr) {
+	f.t.Helper()
+	f.client.do(func() error {
+		return netlink.NeighSet(&netlink.Neigh{
+			LinkIndex: f.client.ifindex, IP: testVIP.AsSlice(), HardwareAddr: mac, State: netlink.NUD_PERMANENT,
+		})
+	})
 }

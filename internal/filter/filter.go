@@ -43,6 +43,7 @@ type Filter struct {
 	vipIndex []int              // place of each VIP of the setup
 
 	host  mapping[hostRecord]
+	table mapping[addressTable]
 	lease mapping[uint64]
 	vips  mapping[vipRecord]
 	ports mapping[portTable]
@@ -113,6 +114,9 @@ func (f *Filter) mapAll() (err error) {
 	if f.host, err = mapMemory[hostRecord](f.maps[filterMapHost]); err != nil {
 		return err
 	}
+	if f.table, err = mapMemory[addressTable](f.maps[filterMapAddresses]); err != nil {
+		return err
+	}
 	if f.lease, err = mapMemory[uint64](f.maps[filterMapLease]); err != nil {
 		return err
 	}
@@ -146,6 +150,7 @@ func (f *Filter) Close() error {
 // release closes what the process holds.
 func (f *Filter) release() {
 	f.host.close()
+	f.table.close()
 	f.lease.close()
 	f.vips.close()
 	f.ports.close()

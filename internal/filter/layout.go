@@ -1,11 +1,5 @@
 package filter
 
-import (
-	"encoding/binary"
-	"math/bits"
-	"net/netip"
-)
-
 // The layout that the programs in bpf/ share with this package: bpf/layout.h has the same numbers. A change here that an agent
 // of another version would misread needs another layout number.
 const (
@@ -14,7 +8,8 @@ const (
 	maxPages = 126 // what seven bits can name; the programs' default is 64
 	buckets  = 4096
 
-	vipBits = 1024
+	addressBits   = 10
+	addressProbes = 4
 
 	flagDirector  = 1
 	flagBroadcast = 2
@@ -29,8 +24,10 @@ const (
 type hostRecord struct {
 	layout uint32
 	self   uint32
-	vips   [vipBits / 64]uint64
 }
+
+// addressTable finds a VIP by its address: see addresses.go.
+type addressTable [1<<addressBits + addressProbes]uint64
 
 type vipRecord struct {
 	flags   uint32
@@ -58,12 +55,6 @@ type macKey struct {
 type macRecord struct {
 	MAC [6]byte
 	_   uint16
-}
-
-// vipBit is the bit of an address in hostRecord.vips. Same as find_vip in common.h.
-func vipBit(a netip.Addr) uint32 {
-	a4 := a.As4()
-	return binary.BigEndian.Uint32(a4[:]) * golden >> (32 - uint(bits.Len(vipBits-1)))
 }
 
 // protocolIndex is the place of a protocol in a portTable.

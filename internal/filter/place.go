@@ -1,23 +1,17 @@
 package filter
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"sync/atomic"
-
-	"github.com/cilium/ebpf"
 )
 
 // The kernel's tables are the only memory of where an address or a rule has its place: an agent that starts anew finds the
 // places of the one before, and what stays does not move.
 
 // placeVIPs gives each address its place, the one that it has already if any. Addresses that are not wanted are removed first.
-func (f *Filter) placeVIPs(want []VIP) ([]int, error) {
-	has, err := f.addresses()
-	if err != nil {
-		return nil, err
-	}
+func (f *Filter) placeVIPs(want []VIP) []int {
+	table := &f.table.items[0]
+	has := table.list()
 	wanted := map[netip.Addr]bool{}
 	for _, v := range want {
 		wanted[v.Address] = true
@@ -28,9 +22,7 @@ func (f *Filter) placeVIPs(want []VIP) ([]int, error) {
 			used[place] = true
 			continue
 		}
-		if err := f.maps[filterMapAddresses].Delete(a.As4()); err != nil {
-			return nil, fmt.Errorf("remove address %s: %w", a, err)
-		}
+		table.remove(a)
 	}
 	places := make([]int, len(want))
 	for i, v := range want {
@@ -43,7 +35,7 @@ func (f *Filter) placeVIPs(want []VIP) ([]int, error) {
 		}
 		places[i] = place
 	}
-	return places, nil
+	return places
 }
 
 func firstFree(used map[int]bool) int {
@@ -52,23 +44,6 @@ func firstFree(used map[int]bool) int {
 		n++
 	}
 	return n
-}
-
-// addresses reads the addresses that the programs know.
-func (f *Filter) addresses() (map[netip.Addr]int, error) {
-	all := map[netip.Addr]int{}
-	var key [4]byte
-	var place uint32
-	it := f.maps[filterMapAddresses].Iterate()
-	for it.Next(&key, &place) {
-		if place < maxVIPs {
-			all[netip.AddrFrom4(key)] = int(place)
-		}
-	}
-	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
-		return nil, fmt.Errorf("read addresses: %w", err)
-	}
-	return all, nil
 }
 
 func (f *Filter) writeVIP(place int, v VIP) {
@@ -84,17 +59,9 @@ func (f *Filter) writeVIP(place int, v VIP) {
 
 // writeAddresses makes the addresses known, after everything about them is in place.
 func (f *Filter) writeAddresses(vips []VIP, places []int) error {
-	var bits [vipBits / 64]uint64
-	for _, v := range vips {
-		b := vipBit(v.Address)
-		bits[b/64] |= 1 << (b % 64)
-	}
-	for i, word := range bits {
-		atomic.StoreUint64(&f.host.items[0].vips[i], word)
-	}
 	for i, v := range vips {
-		if err := f.maps[filterMapAddresses].Put(v.Address.As4(), uint32(places[i])); err != nil {
-			return fmt.Errorf("add address %s: %w", v.Address, err)
+		if err := f.table.items[0].put(v.Address, places[i]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -50,10 +50,7 @@ func (f *Filter) Configure(s Setup) error {
 		return err
 	}
 	atomic.StoreUint32(&f.host.items[0].self, uint32(s.Self))
-	places, err := f.placeVIPs(s.VIPs)
-	if err != nil {
-		return err
-	}
+	places := f.placeVIPs(s.VIPs)
 	pages := f.placeRules(s.Rules, places)
 	for i, v := range s.VIPs {
 		f.writeVIP(places[i], v)

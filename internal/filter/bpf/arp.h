@@ -51,17 +51,15 @@ static __always_inline int answer_arp(struct __sk_buff *skb, struct vip *vip, st
 
 static __always_inline int ingress_arp(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
 	struct arp a;
-	struct host *h = bpf_map_lookup_elem(&host, &zero);
-	if (!h || !read_arp(skb, &a) || skb->pkt_type == PACKET_OTHERHOST)
+	if (!read_arp(skb, &a) || skb->pkt_type == PACKET_OTHERHOST)
 		return PASS;
-	if (find_vip(h, a.sender) != NONE) {
+	if (find_vip(a.sender) != NONE) {
 		if (sender(skb) == NONE)
 			count(ARP_CONFLICT);
 		return PASS;
 	}
-	__s32 index = find_vip(h, a.target);
+	__s32 index = find_vip(a.target);
 	if (index == NONE || a.operation != bpf_htons(ARP_REQUEST))
 		return PASS;
 	__u32 at = index;
@@ -75,12 +73,10 @@ static __always_inline int ingress_arp(struct __sk_buff *skb)
 /* An announcement names the VIP as sender and target; a request with the VIP as sender would move it in the caches. */
 static __always_inline int egress_arp(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
 	struct arp a;
-	struct host *h = bpf_map_lookup_elem(&host, &zero);
-	if (!h || !read_arp(skb, &a) || a.operation != bpf_htons(ARP_REQUEST) || a.sender == a.target)
+	if (!read_arp(skb, &a) || a.operation != bpf_htons(ARP_REQUEST) || a.sender == a.target)
 		return PASS;
-	if (find_vip(h, a.sender) == NONE)
+	if (find_vip(a.sender) == NONE)
 		return PASS;
 	count(GUARD_ARP);
 	return TC_ACT_SHOT;

@@ -45,14 +45,28 @@ static __always_inline __u32 bucket(__be32 saddr, __be16 sport, bool by_port)
 	return mix(h) >> 20;
 }
 
-/* The VIP's index, or NONE. Same hash as vipBit in setup.go. */
-static __always_inline __s32 find_vip(struct host *h, __be32 addr)
+/* The VIP's index, or NONE. Same hash as addressPlace in addresses.go. */
+static __always_inline __s32 find_vip(__be32 addr)
 {
-	__u32 bit = (bpf_ntohl(addr) * 0x9e3779b1) >> 22;
-	if (!(h->vips[bit / 64] >> (bit % 64) & 1))
+	__u32 zero = 0, a = bpf_ntohl(addr);
+	__u32 place = a * 0x9e3779b1 >> (32 - ADDRESS_BITS);
+	struct address_table *t = bpf_map_lookup_elem(&addresses, &zero);
+	if (!t)
 		return NONE;
-	__u32 *vip = bpf_map_lookup_elem(&addresses, &addr);
-	return vip ? (__s32)*vip : NONE;
+#pragma unroll
+	for (int i = 0; i < ADDRESS_PROBES; i++) {
+		__u64 e = *(volatile __u64 *)&t->entry[place + i];
+		if (e >> 32 == a && (__u32)e)
+			return (__u32)e - 1;
+	}
+	return NONE;
+}
+
+static __always_inline __u32 self(void)
+{
+	__u32 zero = 0;
+	struct host *h = bpf_map_lookup_elem(&host, &zero);
+	return h ? h->self : NOBODY;
 }
 
 /* The slot of a client's flow, or 0 with *found unset when no rule is for the port. */
@@ -115,11 +129,15 @@ static __always_inline __s32 sender(struct __sk_buff *skb)
 #define TCP_STATE_LISTEN 10
 #define TCP_STATE_REQUEST 12
 
-enum finding { SOCKET_NONE, SOCKET_LISTENS, SOCKET_REQUEST, SOCKET_IS };
+enum finding { SOCKET_NONE, SOCKET_COOKIE, SOCKET_REQUEST, SOCKET_IS };
 
-/* What the kernel has for an incoming flow. */
-static __always_inline enum finding find_socket(struct __sk_buff *skb, struct flow *f)
+/*
+ * What the kernel has for an incoming flow. A listener is nothing, unless the segment ends a handshake that the
+ * listener's syncookie began (ip and th given).
+ */
+static __always_inline enum finding find_socket(struct __sk_buff *skb, struct flow *f, struct iphdr *ip, struct tcphdr *th)
 {
+	enum finding found = SOCKET_IS;
 	struct bpf_sock_tuple t = {};
 	t.ipv4.saddr = f->saddr;
 	t.ipv4.daddr = f->daddr;
@@ -128,11 +146,16 @@ static __always_inline enum finding find_socket(struct __sk_buff *skb, struct fl
 	struct bpf_sock *sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return SOCKET_NONE;
-	__u32 state = sk->state;
+	if (sk->state == TCP_STATE_LISTEN) {
+		found = SOCKET_NONE;
+		if (ip && th && th->ack && !th->syn && !th->rst && !th->fin &&
+		    bpf_tcp_check_syncookie(sk, ip, sizeof(*ip), th, sizeof(*th)) == 0)
+			found = SOCKET_COOKIE;
+	} else if (sk->state == TCP_STATE_REQUEST) {
+		found = SOCKET_REQUEST;
+	}
 	bpf_sk_release(sk);
-	if (state == TCP_STATE_LISTEN)
-		return SOCKET_LISTENS;
-	return state == TCP_STATE_REQUEST ? SOCKET_REQUEST : SOCKET_IS;
+	return found;
 }
 
 #endif

@@ -10,13 +10,13 @@
  * the packet already.
  */
 #define AGAIN 0x10000
+#define UNTOUCHED 0xffffffff
 #define TO(reason, id) ((reason) | (id) << 8)
 
 /* A packet to a VIP, after its headers are read. */
 struct packet {
 	struct flow flow;
 	__u32 slot;
-	__u32 self;
 	__u32 l4; /* offset of the transport header */
 };
 
@@ -27,31 +27,9 @@ static __always_inline __u32 decide_new(struct __sk_buff *skb, struct packet *p)
 		return lease_valid() ? ACCEPT_NEW : DROP_LEASE;
 	if (owner == NOBODY)
 		return DROP_NOBODY;
-	if (owner == p->self || sender(skb) != NONE)
+	if (owner == self() || sender(skb) != NONE)
 		return DROP_NOT_OWNED;
 	return lease_valid() ? TO(FORWARD_NEW, owner) : DROP_LEASE;
-}
-
-/* Whether a pure ACK carries a cookie that this host's listener made. */
-static __always_inline bool is_cookie(struct __sk_buff *skb, struct packet *p)
-{
-	struct bpf_sock_tuple t = {};
-	bool valid = false;
-	struct iphdr *ip = direct(skb, ETH_HLEN, sizeof(*ip));
-	struct tcphdr *th = direct(skb, p->l4, sizeof(*th));
-	if (!ip || !th || !th->ack || th->syn || th->rst || th->fin)
-		return false;
-	t.ipv4.saddr = p->flow.saddr;
-	t.ipv4.daddr = p->flow.daddr;
-	t.ipv4.sport = p->flow.sport;
-	t.ipv4.dport = p->flow.dport;
-	struct bpf_sock *sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
-	if (!sk)
-		return false;
-	if (sk->state == TCP_STATE_LISTEN)
-		valid = bpf_tcp_check_syncookie(sk, ip, sizeof(*ip), th, sizeof(*th)) == 0;
-	bpf_sk_release(sk);
-	return valid;
 }
 
 /*
@@ -60,34 +38,31 @@ static __always_inline bool is_cookie(struct __sk_buff *skb, struct packet *p)
  */
 static __always_inline __u32 end_of_chain(struct packet *p)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
-	if (slot_second(p->slot) != NOBODY)
+	if (slot_second(p->slot) != NOBODY) {
+		__u64 now = bpf_ktime_get_boot_ns();
 		bpf_map_update_elem(&permits, &p->flow, &now, BPF_ANY);
+	}
 	return ACCEPT_END;
 }
 
 /* The slot says ask: sockets first, then the next host that may have the connection. */
 static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet *p)
 {
-	switch (find_socket(skb, &p->flow)) {
-	case SOCKET_IS:
-	case SOCKET_REQUEST:
-		return ACCEPT_SOCKET;
-	case SOCKET_LISTENS:
-		if (is_cookie(skb, p))
-			return ACCEPT_COOKIE;
-	default:;
-	}
+	struct iphdr *ip = direct(skb, ETH_HLEN, sizeof(*ip));
+	struct tcphdr *th = direct(skb, p->l4, sizeof(*th));
+	enum finding found = find_socket(skb, &p->flow, ip, th);
+	if (found != SOCKET_NONE)
+		return found == SOCKET_COOKIE ? ACCEPT_COOKIE : ACCEPT_SOCKET;
 	__s32 from = sender(skb);
 	__u32 owner = slot_owner(p->slot), next = slot_second(p->slot);
 	__u32 again = from == NONE ? 0 : AGAIN;
 	if (next == from)
 		next = slot_third(p->slot);
-	if (from == NONE && owner != p->self && owner != NOBODY)
+	if (from == NONE && owner != self() && owner != NOBODY)
 		return TO(FORWARD_OWNER, owner);
-	if (next != NOBODY && next != p->self)
+	if (next != NOBODY && next != self())
 		return TO(FORWARD_NEXT, next) | again;
-	if (owner == p->self || slot_flags(p->slot) & SLOT_LAST)
+	if (owner == self() || slot_flags(p->slot) & SLOT_LAST)
 		return end_of_chain(p);
 	return DROP_NO_SOCKET;
 }
@@ -97,11 +72,11 @@ static __always_inline __u32 decide_known(struct __sk_buff *skb, struct packet *
 	__u32 owner = slot_owner(p->slot);
 	if (slot_flags(p->slot) & SLOT_ASK)
 		return decide_asking(skb, p);
-	if (owner == p->self)
+	if (owner == self())
 		return ACCEPT_OWNER;
 	if (owner != NOBODY && sender(skb) == NONE)
 		return TO(FORWARD_OWNER, owner);
-	return find_socket(skb, &p->flow) >= SOCKET_REQUEST ? ACCEPT_SOCKET : DROP_NO_SOCKET;
+	return find_socket(skb, &p->flow, NULL, NULL) != SOCKET_NONE ? ACCEPT_SOCKET : DROP_NO_SOCKET;
 }
 
 #endif

@@ -28,14 +28,14 @@ static __always_inline bool elsewhere(__u32 slot, __u32 self)
 }
 
 /* f is the flow as its client sends it. */
-static __always_inline int guard(struct __sk_buff *skb, struct host *h, __u32 vip, struct flow *f)
+static __always_inline int guard(struct __sk_buff *skb, __u32 vip, struct flow *f)
 {
 	bool found = false;
 	__u32 slot = find_slot(vip, false, f->saddr, f->sport, f->dport, &found);
-	if (!found || !elsewhere(slot, h->self))
+	if (!found || !elsewhere(slot, self()))
 		return PASS;
 	/* A request socket is no connection yet: it is what two hosts have when both answered the SYN. */
-	if (find_socket(skb, f) == SOCKET_IS || permitted(f))
+	if (find_socket(skb, f, NULL, NULL) == SOCKET_IS || permitted(f))
 		return PASS;
 	count(GUARD_RESET);
 	return TC_ACT_SHOT;
@@ -43,7 +43,6 @@ static __always_inline int guard(struct __sk_buff *skb, struct host *h, __u32 vi
 
 static __always_inline int egress_ip4(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
 	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
 	if (!ip)
 		return PASS;
@@ -56,11 +55,8 @@ static __always_inline int egress_ip4(struct __sk_buff *skb)
 		return PASS;
 	f.sport = th->dest;
 	f.dport = th->source;
-	struct host *h = bpf_map_lookup_elem(&host, &zero);
-	if (!h)
-		return PASS;
-	__s32 vip = find_vip(h, f.daddr);
-	return vip == NONE ? PASS : guard(skb, h, vip, &f);
+	__s32 vip = find_vip(f.daddr);
+	return vip == NONE ? PASS : guard(skb, vip, &f);
 }
 
 #endif

@@ -101,18 +101,28 @@ static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p,
 	return found ? decide_new(skb, p) : DROP_NO_RULE;
 }
 
-static __always_inline int ingress_ip4(struct __sk_buff *skb)
+static __always_inline struct datagram datagram_of(struct iphdr *ip)
 {
-	__u32 zero = 0;
-	struct host *h = bpf_map_lookup_elem(&host, &zero);
-	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
-	if (!h || !ip)
-		return PASS;
-	__s32 index = find_vip(h, ip->daddr);
-	if (index == NONE)
-		return PASS;
-	__u32 at = index;
-	struct vip *vip = bpf_map_lookup_elem(&vips, &at);
+	struct datagram d = { .saddr = ip->saddr, .daddr = ip->daddr, .id = ip->id, .protocol = ip->protocol };
+	return d;
+}
+
+static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip, __u8 protocol, __u32 room)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return decide_tcp(skb, p, index, room);
+	case IPPROTO_UDP:
+		return decide_udp(skb, p, index, room);
+	case IPPROTO_ICMP:
+		return vip->flags & VIP_DIRECTOR ? ACCEPT_ICMP : DROP_ICMP;
+	}
+	return UNTOUCHED;
+}
+
+static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, __u32 index)
+{
+	struct vip *vip = bpf_map_lookup_elem(&vips, &index);
 	if (!vip)
 		return PASS;
 	if (skb->pkt_type != PACKET_HOST && !(vip->flags & VIP_BROADCAST)) {
@@ -121,32 +131,33 @@ static __always_inline int ingress_ip4(struct __sk_buff *skb)
 		count(DROP_FRAME);
 		return TC_ACT_SHOT;
 	}
-
-	struct packet p = { .self = h->self };
+	struct datagram d = {};
+	struct packet p = { .flow.saddr = ip->saddr, .flow.daddr = ip->daddr };
 	__u32 header = ip->ihl * 4, total = datagram_length(skb, bpf_ntohs(ip->tot_len)), verdict;
-	__u16 fragment = bpf_ntohs(ip->frag_off) & (FRAGMENT_MORE | FRAGMENT_OFFSET);
+	__u16 fragment = ip->frag_off & bpf_htons(FRAGMENT_MORE | FRAGMENT_OFFSET);
 	__u8 protocol = ip->protocol;
-	struct datagram d = { .saddr = ip->saddr, .daddr = ip->daddr, .id = ip->id, .protocol = protocol };
-	p.flow.saddr = ip->saddr;
-	p.flow.daddr = ip->daddr;
 	p.l4 = ETH_HLEN + header;
 	if (ip->version != 4 || header < sizeof(*ip) || total < header)
 		return act(skb, vip, DROP_MALFORMED);
-	if (fragment & FRAGMENT_OFFSET) {
+	if (fragment)
+		d = datagram_of(ip);
+	if (fragment & bpf_htons(FRAGMENT_OFFSET)) { /* has no ports: what was decided for the first holds */
 		__u32 *kept = bpf_map_lookup_elem(&datagrams, &d);
 		return act(skb, vip, kept ? *kept : DROP_FRAGMENT);
 	}
-	if (protocol == IPPROTO_TCP)
-		verdict = decide_tcp(skb, &p, at, total - header);
-	else if (protocol == IPPROTO_UDP)
-		verdict = decide_udp(skb, &p, at, total - header);
-	else if (protocol == IPPROTO_ICMP)
-		verdict = vip->flags & VIP_DIRECTOR ? ACCEPT_ICMP : DROP_ICMP;
-	else
-		return PASS;
-	if (fragment)
+	verdict = decide(skb, &p, index, vip, protocol, total - header);
+	if (fragment && verdict != UNTOUCHED)
 		bpf_map_update_elem(&datagrams, &d, &verdict, BPF_ANY);
-	return act(skb, vip, verdict);
+	return verdict == UNTOUCHED ? PASS : act(skb, vip, verdict);
+}
+
+static __always_inline int ingress_ip4(struct __sk_buff *skb)
+{
+	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+	if (!ip)
+		return PASS;
+	__s32 index = find_vip(ip->daddr);
+	return index == NONE ? PASS : ingress_vip(skb, ip, index);
 }
 
 #endif

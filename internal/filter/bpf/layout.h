@@ -73,12 +73,19 @@ enum reason {
 #define LAST_ACCEPT ACCEPT_ICMP
 #define LAST_FORWARD FORWARD_NEXT
 
-/* A host's own facts. VIPS is a Bloom filter of one hash: a packet to another address costs no hash lookup. */
-#define VIP_BITS 1024
 struct host {
 	__u32 layout;
 	__u32 self;
-	__u64 vips[VIP_BITS / 64];
+};
+
+/*
+ * The VIPs' addresses, hashed, with linear probing over a few places. An entry is the address (host order) above the VIP's
+ * index plus one, so it changes by one store. Cheaper than a hash map, above all for packets to other addresses.
+ */
+#define ADDRESS_BITS 10
+#define ADDRESS_PROBES 4
+struct address_table {
+	__u64 entry[(1 << ADDRESS_BITS) + ADDRESS_PROBES];
 };
 
 struct vip {
@@ -155,10 +162,11 @@ struct {
 
 /* Address to index in vips and ports. IPv6 will have its own beside it, leading to the same indexes. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_VIPS);
-	__type(key, __be32);
-	__type(value, __u32);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct address_table);
 } addresses SEC(".maps");
 
 struct {
