@@ -1,0 +1,88 @@
+package heartbeat
+
+import (
+	"errors"
+
+	"github.com/muster-ha/muster/internal/balance"
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/wire"
+)
+
+// Errors returned by Append and Parse.
+var (
+	ErrMalformed = errors.New("malformed heartbeat")
+	ErrTooLong   = errors.New("heartbeat too long")
+)
+
+// Port is the UDP port of heartbeats.
+const Port = 3343
+
+// Limits of a Message.
+const (
+	MaxVersion    = 32  // bytes of the agent's version
+	MaxInterfaces = 256 // entries
+	MaxOrders     = 64
+	MaxHoldings   = member.MaxRules
+	maxSize       = wire.MaxPayload
+)
+
+// Message is a heartbeat as it travels. From, Boot and Seq come from the datagram's envelope.
+type Message struct {
+	member.Heartbeat
+	Version    string     // the agent's; at most MaxVersion bytes
+	Digest     [32]byte   // of the configuration in use
+	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP
+	Orders     []Order
+	Holdings   []Holding // of some rules, or of all; each rule at most once
+
+	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
+	Echo  Echo   // one host's clock sent back to it; set by Send
+}
+
+// LinkAddr is the address of the interface that carries a VIP on the sender.
+type LinkAddr struct {
+	VIP uint8 // index into the configuration's VIPs
+	MAC [6]byte
+}
+
+// Order asks another host to do something, until it is no longer repeated.
+type Order struct {
+	To     member.ID
+	Verb   Verb
+	Number uint64 // grows with each order of the sender's boot
+}
+
+// Verb is what an Order asks for.
+type Verb uint8
+
+// The verbs. A host ignores those that it does not know.
+const (
+	DrainHost  Verb = 1 + iota // give its share away, keep its connections
+	ResumeHost                 // take its share back
+)
+
+// Holding is what the sender has looked up of one rule: in which buckets, not its own, it still has connections.
+type Holding struct {
+	Rule    uint8           // index into the rules of the configuration
+	Config  member.ConfigID // which one
+	Stamp   member.ViewID   // the view whose release came before the look
+	Kind    HoldingKind
+	Buckets balance.Bitmap // meaningful when Kind is HoldsSome
+}
+
+// HoldingKind tells the common answers from those that need a bitmap.
+type HoldingKind uint8
+
+// The kinds of holdings.
+const (
+	HoldsNone HoldingKind = iota
+	HoldsAll              // or not known: to be taken for all
+	HoldsSome
+)
+
+// Echo sends a host's clock back to it, so that it can measure the round trip.
+type Echo struct {
+	To    member.ID
+	Clock uint32 // as in To's newest heartbeat; with Held zero and Clock zero: none
+	Held  uint32 // microseconds between hearing it and sending this
+}

@@ -1,0 +1,87 @@
+package heartbeat
+
+import "github.com/muster-ha/muster/internal/member"
+
+// Parse reads what Append wrote, and nothing else: every length is checked, numbers and sets have one spelling, and after the
+// extension there is nothing. What a later version adds stands in the extension and is skipped. The Message shares no
+// memory with b.
+func Parse(b []byte) (Message, error) {
+	r := &reader{rest: b}
+	if len(b) > maxSize {
+		r.fail("longer than a datagram")
+	}
+	var m Message
+	m.State = member.State(r.u8())
+	m.Config, m.Pending = member.ConfigID(r.u64()), member.ConfigID(r.u64())
+	m.Attrs = r.attributes()
+	m.View = r.view()
+	m.Hears = r.hearings(m.View)
+	m.Links = member.Set(r.u32())
+	m.Released, m.Installed = r.viewID(), r.viewID()
+	m.HighEpoch = r.u64()
+	m.Clock = r.u32()
+	m.Echo = Echo{To: r.id(), Clock: r.u32(), Held: r.u32()}
+	copy(m.Digest[:], r.bytes(len(m.Digest)))
+	m.Version = string(r.bytes(r.count(MaxVersion, "bytes of version")))
+	m.Interfaces = r.interfaces()
+	m.Orders = r.orders()
+	m.Holdings = r.holdings()
+	r.bytes(int(r.u16()))
+	if m.State > member.Leaving {
+		r.fail("state")
+	}
+	if len(r.rest) > 0 {
+		r.fail("more than one heartbeat")
+	}
+	if r.err != nil {
+		return Message{}, r.err
+	}
+	return m, nil
+}
+
+// interfaces come in runs with one MAC: most hosts have one interface for all VIPs.
+func (r *reader) interfaces() []LinkAddr {
+	var list []LinkAddr
+	for left := r.count(MaxInterfaces, "VIPs"); left > 0 && r.err == nil; {
+		n := r.count(left, "VIPs of an interface")
+		var mac [6]byte
+		copy(mac[:], r.bytes(len(mac)))
+		if n == 0 || len(list) > 0 && mac == list[len(list)-1].MAC {
+			r.fail("run of VIPs")
+		}
+		left -= n
+		for range n {
+			list = append(list, LinkAddr{VIP: r.u8(), MAC: mac})
+		}
+	}
+	if !rising(list, vipOf) {
+		r.fail("order of VIPs")
+	}
+	return list
+}
+
+// rising reports whether each key is higher than the one before.
+func rising[T any](list []T, key func(T) uint8) bool {
+	for i := 1; i < len(list); i++ {
+		if key(list[i]) <= key(list[i-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+func vipOf(a LinkAddr) uint8           { return a.VIP }
+func memberOf(m member.Member) uint8   { return uint8(m.ID) }
+func hearingOf(h member.Hearing) uint8 { return uint8(h.ID) }
+
+func (r *reader) orders() []Order {
+	n := r.count(MaxOrders, "orders")
+	if n == 0 {
+		return nil
+	}
+	orders := make([]Order, n)
+	for i := range orders {
+		orders[i] = Order{To: r.id(), Verb: Verb(r.u8()), Number: r.varint()}
+	}
+	return orders
+}
