@@ -11,15 +11,15 @@ import (
 
 // Explanation writes which host gets a client, and why.
 func Explanation(w io.Writer, e api.Explanation) {
-	bucket := unknown
+	bucket, owner := unknown, or(e.Owner, "host unknown")
 	if e.Bucket != nil {
-		bucket = strconv.Itoa(*e.Bucket)
+		bucket, owner = strconv.Itoa(*e.Bucket), or(e.Owner, "no host")
 	}
 	view := "none"
 	if e.Epoch > 0 {
 		view = strconv.FormatUint(e.Epoch, 10)
 	}
-	fmt.Fprintf(w, "%s to %s (%s, affinity %s): %s\n", plain(e.Client), plain(e.VIP), plain(e.Rule), plain(e.Affinity), or(e.Owner, "no host"))
+	fmt.Fprintf(w, "%s to %s (%s, affinity %s): %s\n", plain(e.Client), plain(e.VIP), plain(e.Rule), plain(e.Affinity), owner)
 	rows := [][]string{
 		{"why", or(e.Why, unknown)},
 		{"bucket", bucket},

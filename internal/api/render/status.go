@@ -20,7 +20,7 @@ func Status(w io.Writer, s api.Status) {
 	}
 	checks(w, s)
 	kernel(w, s)
-	problems(w, s.Problems)
+	problems(w, s)
 }
 
 func head(w io.Writer, s api.Status) {
@@ -108,7 +108,7 @@ func vip(w io.Writer, v api.VIPStatus, self string) {
 		fmt.Fprintf(w, "  %s %s  affinity %s, %s\n", plain(r.Protocol), plain(r.Ports), plain(r.Affinity), readiness(r, self))
 		var rows [][]string
 		for _, o := range r.Owners {
-			rows = append(rows, []string{or(o.Host, "nobody"), bar(o.Percent), percent(o.Percent), fmt.Sprintf("%d buckets", o.Buckets)})
+			rows = append(rows, []string{or(o.Host, "nobody"), bar(o.Percent, mark(o.Host)), percent(o.Percent), fmt.Sprintf("%d buckets", o.Buckets)})
 		}
 		if rows == nil {
 			rows = [][]string{{"split unknown: no view"}}
@@ -186,13 +186,16 @@ func counters(m map[string]uint64) string {
 	return list(parts, "none")
 }
 
-func problems(w io.Writer, all []api.Problem) {
-	if len(all) == 0 {
+func problems(w io.Writer, s api.Status) {
+	switch {
+	case len(s.Problems) > 0:
+		fmt.Fprintln(w, "\nProblems")
+	case s.Epoch == 0 || !s.Filter.Armed:
+		fmt.Fprintln(w, "\nNo problem reported, but this host accepts no new connections.")
+	default:
 		fmt.Fprintln(w, "\nNo problem known.")
-		return
 	}
-	fmt.Fprintln(w, "\nProblems")
-	for i, p := range all {
+	for i, p := range s.Problems {
 		fmt.Fprintf(w, "  %d. %s: %s\n", i+1, plain(p.About), plain(p.What))
 		fmt.Fprintf(w, "     do: %s\n", or(p.Remedy, "no remedy known"))
 	}

@@ -91,7 +91,7 @@ const barWidth = 30
 
 // bar draws a share of 100 percent. A share that is not zero shows at least one mark, and one that is not all leaves a
 // gap.
-func bar(percent float64) string {
+func bar(percent float64, mark string) string {
 	n := int(percent/100*barWidth + 0.5)
 	if percent > 0 {
 		n = max(n, 1)
@@ -100,5 +100,13 @@ func bar(percent float64) string {
 		n = min(n, barWidth-1)
 	}
 	n = min(max(n, 0), barWidth)
-	return strings.Repeat("#", n) + strings.Repeat(".", barWidth-n)
+	return strings.Repeat(mark, n) + strings.Repeat(".", barWidth-n)
+}
+
+// mark is what an owner's bar is made of: a share without owner must not look like one that is served.
+func mark(owner string) string {
+	if owner == "" {
+		return "!"
+	}
+	return "#"
 }
