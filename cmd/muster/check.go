@@ -29,7 +29,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Prints every problem of the file, one a line: file, line, column, what is wrong, what would be right. Changes nothing and
 needs no agent. Without FILE it checks the one of -c. Exits with 2 if the file is not good.`,
 		Example: "muster check farm.yaml",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := a.config
 			if len(args) > 0 {
@@ -74,4 +74,11 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%q is one argument too many: `%s`", args[1], c.UseLine())
+	}
+	return nil
 }
