@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 var testVIP = netip.MustParseAddr("10.9.0.100")
@@ -125,6 +126,9 @@ func echo(c net.Conn, name string) {
 	defer c.Close()
 	lines := bufio.NewScanner(c)
 	for lines.Scan() {
+		if lines.Text() == "bye" {
+			return
+		}
 		if lines.Text() == "abort" {
 			_ = c.(*net.TCPConn).SetLinger(0)
 			return
@@ -261,5 +265,32 @@ func (f *farm) fixVIP(mac net.HardwareAddr) {
 		return netlink.NeighSet(&netlink.Neigh{
 			LinkIndex: f.client.ifindex, IP: testVIP.AsSlice(), HardwareAddr: mac, State: netlink.NUD_PERMANENT,
 		})
+	})
+}
+
+// rawSYN sends a SYN from an address that nobody has, so that the handshake is never finished.
+func (f *farm) rawSYN() {
+	f.t.Helper()
+	nobodys := netip.MustParseAddr("10.9.0.77")
+	f.hosts[0].do(func() error { // an answer must find a MAC, else the socket is given up
+		return netlink.NeighSet(&netlink.Neigh{
+			LinkIndex: f.hosts[0].ifindex, IP: nobodys.AsSlice(), HardwareAddr: strangeMAC, State: netlink.NUD_PERMANENT,
+		})
+	})
+	f.client.send(fromClient(func(p *packet) {
+		p.src, p.flags, p.from, p.to = nobodys, syn, f.client.mac, f.hosts[0].mac
+	}).frame())
+}
+
+// send puts a frame on the wire.
+func (n *node) send(frame []byte) {
+	n.t.Helper()
+	n.do(func() error {
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex})
 	})
 }

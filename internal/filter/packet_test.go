@@ -69,6 +69,7 @@ func (p packet) segment() []byte {
 		binary.BigEndian.PutUint16(b[2:], p.dport)
 		binary.BigEndian.PutUint32(b[8:], p.ackSeq)
 		b[12], b[13] = 5<<4, p.flags
+		binary.BigEndian.PutUint16(b[16:], p.transportChecksum(append(b[:20:20], p.payload...)))
 	case p.protocol == ProtocolUDP:
 		b = make([]byte, 8)
 		binary.BigEndian.PutUint16(b, p.sport)
@@ -76,6 +77,15 @@ func (p packet) segment() []byte {
 		binary.BigEndian.PutUint16(b[4:], uint16(8+len(p.payload)))
 	}
 	return append(b, p.payload...)
+}
+
+func (p packet) transportChecksum(segment []byte) uint16 {
+	pseudo := append(append([]byte{}, p.src.AsSlice()...), p.dst.AsSlice()...)
+	pseudo = binary.BigEndian.AppendUint16(append(pseudo, 0, p.protocol), uint16(len(segment)))
+	if len(segment)%2 == 1 {
+		segment = append(segment[:len(segment):len(segment)], 0)
+	}
+	return checksum(append(pseudo, segment...))
 }
 
 func checksum(b []byte) uint16 {

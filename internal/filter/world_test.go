@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -182,4 +184,20 @@ func pinDir(t testing.TB) string {
 		}
 	})
 	return dir + "/muster"
+}
+
+func unmount(dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) }
+
+// tcxPrograms lists what runs at one side of an interface.
+func tcxPrograms(t testing.TB, ifindex int, d direction) []link.AttachedProgram {
+	t.Helper()
+	at := ebpf.AttachTCXIngress
+	if d == egress {
+		at = ebpf.AttachTCXEgress
+	}
+	r, err := link.QueryPrograms(link.QueryOptions{Target: ifindex, Attach: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Programs
 }
