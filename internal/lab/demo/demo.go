@@ -116,8 +116,9 @@ func (s *show) report(end time.Duration) error {
 	for _, p := range phases {
 		failed, elsewhere, wrong = failed+p.Failed, elsewhere+p.Elsewhere, wrong+p.Wrong
 	}
-	s.paint.say("\nRequests that never got an answer: %d. Connections broken whose host was alive: %d. Wrong bytes: on %d.",
+	s.paint.say("\nRequests that never got an answer: %d. Connections broken on hosts that nothing was done to: %d. Wrong bytes: on %d.",
 		failed, elsewhere, wrong)
-	s.paint.say("A connection whose first SYN met the gap waits a second: the client's kernel sends it again no sooner.")
+	s.paint.say("last delay: how long after the event the last request began that failed or took over a second. A client whose first")
+	s.paint.say("SYN meets a gap waits a second whatever the gap is: its own kernel sends the SYN again no sooner.")
 	return nil
 }

@@ -105,7 +105,7 @@ func (s *show) tell() {
 	}
 	switch died := p.Broken - p.Elsewhere; {
 	case p.Elsewhere > 0:
-		s.paint.say("  -> %d open connections broke, %d of them although their host was alive.", p.Broken, p.Elsewhere)
+		s.paint.say("  -> %d open connections broke, %d of them on hosts that nothing was done to.", p.Broken, p.Elsewhere)
 	case died > 0:
 		s.paint.say("  -> %d open connections to %s ended; no other broke.", died, p.Host)
 	default:

@@ -49,6 +49,9 @@ func (o *HTTPOptions) fill() error {
 	return nil
 }
 
+// slots is how many attempts may be under way: as many as there are when nobody answers, half as many more for a late scheduler.
+func (o *HTTPOptions) slots() int { return o.Rate*int(o.Timeout/time.Millisecond)*3/2000 + 16 }
+
 // HTTP makes a new connection for each request, at a fixed rate, until the time is over; then waits for the last answers.
 func HTTP(ctx context.Context, o HTTPOptions, emit func(Record)) error {
 	if err := o.fill(); err != nil {
@@ -62,8 +65,7 @@ func HTTP(ctx context.Context, o HTTPOptions, emit func(Record)) error {
 	l := newLog(emit)
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
-	// As many as can be under way when nobody answers, and half as many more for a late scheduler.
-	slots := make(chan struct{}, o.Rate*int(o.Timeout/time.Millisecond)*3/2000+16)
+	slots := make(chan struct{}, o.slots())
 	pace(ctx, l.start, o.Rate, func() {
 		at := l.now()
 		select {

@@ -9,11 +9,15 @@ import (
 
 // Table writes phases for a person, one a line.
 func Table(w io.Writer, phases []Phase) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "event\trequests\tfailed\tlonger than 1 s\tlongest wait\tlast delay after\tbroken connections\t")
+	width := len("event") // its column alone stands to the left
 	for _, p := range phases {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t\n",
-			p.Name, p.Requests, p.Failed, p.Late, Short(p.Longest), recovered(p), broken(p))
+		width = max(width, len(p.Name))
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "%-*s\trequests\tfailed\tover 1 s\tlongest wait\tlast delay\tbroken connections\t\n", width, "event")
+	for _, p := range phases {
+		fmt.Fprintf(t, "%-*s\t%d\t%d\t%d\t%s\t%s\t%s\t\n",
+			width, p.Name, p.Requests, p.Failed, p.Late, Short(p.Longest), recovered(p), broken(p))
 	}
 	return t.Flush()
 }
