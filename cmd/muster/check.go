@@ -78,7 +78,7 @@ func count(n int, noun string) string {
 
 func atMostOne(c *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usagef("%q is one argument too many: `%s`", args[1], c.UseLine())
+		return fmt.Errorf("%q is one argument too many: `%s`", args[1], c.UseLine())
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ connection and to one that is open. With affinity none the client's port decides
 		},
 	}
 	c.Flags().Uint16Var(&port, "port", 0, "`PORT` of the VIP (default: the first of its first rule)")
-	c.Flags().StringVar(&protocol, "protocol", "tcp", "`tcp` or udp")
+	c.Flags().StringVar(&protocol, "protocol", "tcp", "transport `PROTOCOL`: tcp or udp")
 	return c
 }
 

@@ -16,7 +16,7 @@ import (
 const maxDeadline = 24 * time.Hour
 
 func (a *app) hostCommand() *cobra.Command {
-	c := group(&cobra.Command{Use: "host", Short: "Drain a host, or give it its share again"})
+	c := &cobra.Command{Use: "host", Short: "Drain a host, or give it its share again"}
 	c.AddCommand(a.drainCommand(), a.resumeCommand())
 	return c
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	c := group(&cobra.Command{Use: "key", Short: "The secret that the hosts share"})
+	c := &cobra.Command{Use: "key", Short: "The secret that the hosts share"}
 	c.AddCommand(&cobra.Command{
 		Use:     "new FILE",
 		Short:   "Make a new secret",

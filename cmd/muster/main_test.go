@@ -112,6 +112,8 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		{"version", []string{"version"}, 0, "muster v1.2.3 (go", ""},
 		{"unknown command", []string{"frobnicate"}, 2, "", `unknown command "frobnicate"`},
 		{"unknown command of a group", []string{"host", "frob"}, 2, "", `unknown command "frob"`},
+		{"argument too many of another package's command", []string{"demo", "x"}, 2, "", "unknown command"},
+		{"unknown command of the lab", []string{"lab", "frob"}, 2, "", `unknown command "frob"`},
 		{"unknown flag", []string{"status", "--frob"}, 2, "", "unknown flag: --frob"},
 		{"argument missing", []string{"host", "drain"}, 2, "", "NAME is missing"},
 		{"argument too many", []string{"status", "x"}, 2, "", `"x" is one argument too many`},

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/muster-ha/muster/internal/lab/labcmd"
 )
 
 const defaultConfig = "/etc/muster/muster.yaml"
@@ -25,7 +28,6 @@ func newRoot(out, errOut io.Writer) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	group(root)
 	root.SetOut(out)
 	root.SetErr(errOut)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -37,8 +39,28 @@ func newRoot(out, errOut io.Writer) *cobra.Command {
 	flags.StringVar(&a.runDir, "run-dir", "", "run `DIRECTORY` of the agent (default: $MUSTER_RUN_DIR, then run_dir of the configuration)")
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON, which is stable")
 	root.AddCommand(a.runCommand(), a.stopCommand(), a.reloadCommand(), a.checkCommand(), a.keyCommand(), a.statusCommand(),
-		a.hostCommand(), a.explainCommand(), a.eventsCommand(), a.versionCommand())
+		a.hostCommand(), a.explainCommand(), a.eventsCommand(), a.versionCommand(),
+		labcmd.New(), labcmd.NewDemo())
+	strict(root)
 	return root
+}
+
+// strict makes wrong arguments of every command wrong usage, also of commands from other packages.
+func strict(c *cobra.Command) {
+	if !c.Runnable() {
+		group(c)
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, child := range c.Commands() {
+		strict(child)
+	}
 }
 
 // group makes a command that only holds others: alone it prints its help, and an unknown word is wrong usage.
@@ -58,9 +80,9 @@ func takes(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) < len(names):
-			return usagef("%s is missing: `%s`", names[len(args)], c.UseLine())
+			return fmt.Errorf("%s is missing: `%s`", names[len(args)], c.UseLine())
 		case len(args) > len(names):
-			return usagef("%q is one argument too many: `%s`", args[len(names)], c.UseLine())
+			return fmt.Errorf("%q is one argument too many: `%s`", args[len(names)], c.UseLine())
 		}
 		return nil
 	}
