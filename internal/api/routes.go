@@ -145,7 +145,7 @@ func follow(ctx context.Context, journal *Journal, since uint64, send sse.Sender
 			return
 		}
 		for _, e := range page.Events {
-			if send(sse.Message{ID: int(e.ID), Data: e}) != nil {
+			if ctx.Err() != nil || send(sse.Message{ID: int(e.ID), Data: e}) != nil {
 				return
 			}
 		}
