@@ -142,7 +142,7 @@ func eventually(t *testing.T, what string, f func() bool) {
 func mustReach(t *testing.T, l *lab.Lab, from, to string) {
 	t.Helper()
 	var err error
-	for range 20 { // the web application may not listen yet
+	for range 250 { // the web application may not listen yet
 		if err = dial(l.Node(from), l.Node(to).Address(), 80); err == nil {
 			return
 		}

@@ -77,12 +77,28 @@ func (l *Lab) WaitReady(ctx context.Context, names ...string) (epoch uint64, err
 		if problem == nil {
 			return epoch, nil
 		}
+		ended := l.ended(late)
+		if ended {
+			problem = errors.New("its agent does not run")
+		}
+		if ended || ctx.Err() != nil {
+			return 0, fmt.Errorf("wait for %s to serve: %w; the end of its log:\n%s", late, problem, l.logTail(late))
+		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("wait for %s to serve: %w; the end of its log:\n%s", late, problem, l.logTail(late))
 		case <-time.After(readyPoll):
 		}
 	}
+}
+
+// ended says that there is nothing to wait for: the host's agent has ended, or there is none.
+func (l *Lab) ended(host string) bool {
+	h := l.Host(host)
+	if h == nil {
+		return true
+	}
+	agent, err := h.Agent()
+	return err != nil || !agent.Running()
 }
 
 // agreed asks each host for its view: the common epoch, or the first host that does not agree and how.
