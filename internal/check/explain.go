@@ -37,7 +37,7 @@ func explain(err error, p place) (what, remedy string) {
 		return fmt.Sprintf("%s began to answer and did not end within %v", p.target, p.timeout), slow(p)
 	case late(err):
 		return fmt.Sprintf("%s took the connection and did not answer within %v", p.target, p.timeout), slow(p)
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case closed(err):
 		return fmt.Sprintf("%s closed the connection before its answer was complete", p.target), "look into the service's log: it may be overloaded or expect TLS"
 	case strings.Contains(err.Error(), "exceeded"):
 		return fmt.Sprintf("%s sent more than %d bytes of headers", p.target, maxHeaders), "ask for a smaller page in " + p.setting()
@@ -53,6 +53,16 @@ func slow(p place) string {
 
 func late(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// closed knows the many ways in which a service that hangs up meets a request that is being written.
+func closed(err error) bool {
+	for _, e := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "server closed idle connection") // net/http keeps this one to itself
 }
 
 // explainDial is for connections that were never made.
