@@ -50,7 +50,7 @@ func benchmarkCost(b *testing.B, slot uint32, p func(uint16) packet) {
 // time is what one run of many takes.
 func (b *bench) time(p *ebpf.Program, frame []byte) (each time.Duration) {
 	b.t.Helper()
-	o := &ebpf.RunOptions{Data: frame, Repeat: 200_000, Context: &skbContext{Ifindex: uint32(b.ifindex)}}
+	o := &ebpf.RunOptions{Data: frame, Repeat: 5_000, Context: &skbContext{Ifindex: uint32(b.ifindex)}}
 	b.do(func() error {
 		_, d, err := benchmarkProgram(p, o)
 		each = d

@@ -122,12 +122,28 @@ func fromClient(edits ...func(*packet)) packet {
 	return p
 }
 
-func flags(f uint8) func(*packet)                { return func(p *packet) { p.flags = f } }
-func from(m net.HardwareAddr) func(*packet)      { return func(p *packet) { p.from = m } }
-func to(m net.HardwareAddr) func(*packet)        { return func(p *packet) { p.to = m } }
-func dport(n uint16) func(*packet)               { return func(p *packet) { p.dport = n } }
-func udp(p *packet)                              { p.protocol, p.dport, p.payload = ProtocolUDP, 53, []byte("hello") }
-func icmp(p *packet)                             { p.protocol, p.payload = 1, []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0} }
+func flags(f uint8) func(*packet)           { return func(p *packet) { p.flags = f } }
+func from(m net.HardwareAddr) func(*packet) { return func(p *packet) { p.from = m } }
+func to(m net.HardwareAddr) func(*packet)   { return func(p *packet) { p.to = m } }
+func dport(n uint16) func(*packet)          { return func(p *packet) { p.dport = n } }
+func udp(p *packet)                         { p.protocol, p.dport, p.payload = ProtocolUDP, 53, []byte("hello") }
+func icmp(p *packet)                        { p.protocol, p.payload = 1, []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0} }
+
+// icmpError is what a router says of a packet that the VIP sent to the client.
+func icmpError(quote packet) func(*packet) {
+	quote.src, quote.dst = testVIP, clientIP
+	return func(p *packet) {
+		p.src, p.protocol = netip.MustParseAddr("192.0.2.1"), 1
+		p.payload = append([]byte{3, 4, 0, 0, 0, 0, 5, 0}, quote.datagram()[:28]...)
+	}
+}
+
+func quoted(edits ...func(*packet)) packet {
+	p := fromClient(edits...)
+	p.sport, p.dport = p.dport, p.sport
+	return p
+}
+
 func options(n int) func(*packet)                { return func(p *packet) { p.options = make([]byte, n) } }
 func edit(f func(b []byte) []byte) func(*packet) { return func(p *packet) { p.edit = f } }
 func cut(n int) func(*packet)                    { return edit(func(b []byte) []byte { return b[:n] }) }
@@ -216,6 +232,16 @@ func TestPacketToDecision(t *testing.T) {
 		{"no rule", own, fromClient(dport(81), flags(syn)), dropped, []Reason{DropNoRule}, nil},
 		{"no rule for the protocol", own, fromClient(udp, dport(testPort)), dropped, []Reason{DropNoRule}, nil},
 		{"ICMP at another than the director", own, fromClient(icmp), dropped, []Reason{DropICMP}, nil},
+		{"ICMP error, own", own, fromClient(icmpError(quoted())), passed, []Reason{AcceptOwner}, nil},
+		{"ICMP error, own, forwarded", own, fromClient(icmpError(quoted()), from(peer1MAC)), passed, []Reason{AcceptOwner}, nil},
+		{"ICMP error, another's", other, fromClient(icmpError(quoted())), redirected, []Reason{ForwardOwner}, peer1MAC},
+		{"ICMP error, ask", word(me, two, no, slotOwn|slotAsk), fromClient(icmpError(quoted())), redirected, []Reason{ForwardNext}, peer2MAC},
+		{"ICMP error about UDP, own", own, fromClient(icmpError(quoted(udp))), passed, []Reason{AcceptICMP}, nil},
+		{"ICMP error about UDP, another's", other, fromClient(icmpError(quoted(udp))), redirected, []Reason{ForwardOwner}, peer1MAC},
+		{"ICMP error about UDP, forwarded", other, fromClient(icmpError(quoted(udp)), from(peer2MAC)), dropped, []Reason{DropICMP}, nil},
+		{"ICMP error without a rule", own, fromClient(icmpError(quoted(dport(9)))), dropped, []Reason{DropICMP}, nil},
+		{"ICMP error, short", own, fromClient(icmpError(quoted()), cut(offTCP+8+22)), dropped, []Reason{DropICMP}, nil},
+		{"ICMP without a type", own, fromClient(icmp, cut(offTCP)), dropped, []Reason{DropMalformed}, nil},
 		{"to everybody at layer 2", own, fromClient(to(everyone), flags(syn)), dropped, []Reason{DropFrame}, nil},
 		{"to a multicast address", own, fromClient(to(multiMAC), flags(syn)), dropped, []Reason{DropFrame}, nil},
 		{"later fragment alone", own, fromClient(func(p *packet) { p.fragment = 185 }), dropped, []Reason{DropFragment}, nil},

@@ -17,7 +17,8 @@
 struct packet {
 	struct flow flow;
 	__u32 slot;
-	__u32 l4; /* offset of the transport header */
+	__u32 l4;     /* offset of the transport header */
+	bool quoted; /* by an ICMP error: there is no TCP header at l4 */
 };
 
 static __always_inline __u32 decide_new(struct __sk_buff *skb, struct packet *p)
@@ -48,21 +49,23 @@ static __always_inline __u32 end_of_chain(struct packet *p)
 /* The slot says ask: sockets first, then the next host that may have the connection. */
 static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet *p)
 {
-	struct iphdr *ip = direct(skb, ETH_HLEN, sizeof(*ip));
-	struct tcphdr *th = direct(skb, p->l4, sizeof(*th));
+	struct iphdr *ip = p->quoted ? NULL : direct(skb, ETH_HLEN, sizeof(*ip));
+	struct tcphdr *th = p->quoted ? NULL : direct(skb, p->l4, sizeof(*th));
 	enum finding found = find_socket(skb, &p->flow, ip, th);
 	if (found != SOCKET_NONE)
 		return found == SOCKET_COOKIE ? ACCEPT_COOKIE : ACCEPT_SOCKET;
+	__u32 owner = slot_owner(p->slot), next = slot_second(p->slot), me = self();
+	if (owner == me && next == NOBODY)
+		return ACCEPT_END;
 	__s32 from = sender(skb);
-	__u32 owner = slot_owner(p->slot), next = slot_second(p->slot);
 	__u32 again = from == NONE ? 0 : AGAIN;
 	if (next == from)
 		next = slot_third(p->slot);
-	if (from == NONE && owner != self() && owner != NOBODY)
+	if (from == NONE && owner != me && owner != NOBODY)
 		return TO(FORWARD_OWNER, owner);
-	if (next != NOBODY && next != self())
+	if (next != NOBODY && next != me)
 		return TO(FORWARD_NEXT, next) | again;
-	if (owner == self() || slot_flags(p->slot) & SLOT_LAST)
+	if (owner == me || slot_flags(p->slot) & SLOT_LAST)
 		return end_of_chain(p);
 	return DROP_NO_SOCKET;
 }

@@ -101,6 +101,44 @@ static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p,
 	return found ? decide_new(skb, p) : DROP_NO_RULE;
 }
 
+#define ICMP_UNREACHABLE 3
+#define ICMP_EXCEEDED 11
+#define ICMP_PARAMETER 12
+#define ICMP_HEADER 8
+
+/*
+ * An error about a packet that left with the VIP as source belongs to that packet's connection: else the owner would never
+ * learn the path's MTU. Everything else is the director's.
+ */
+static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip)
+{
+	__u8 type;
+	__be16 port[2];
+	struct iphdr ip;
+	bool found = false;
+	__u32 director = vip->flags & VIP_DIRECTOR ? ACCEPT_ICMP : DROP_ICMP, quote = p->l4 + ICMP_HEADER;
+	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)))
+		return DROP_MALFORMED;
+	if (type != ICMP_UNREACHABLE && type != ICMP_EXCEEDED && type != ICMP_PARAMETER)
+		return director;
+	if (bpf_skb_load_bytes(skb, quote, &ip, sizeof(ip)) || ip.saddr != p->flow.daddr || ip.ihl < 5 ||
+	    ip.frag_off & bpf_htons(FRAGMENT_OFFSET) || (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
+	    bpf_skb_load_bytes(skb, quote + ip.ihl * 4, port, sizeof(port)))
+		return director;
+	p->quoted = true;
+	p->flow.saddr = ip.daddr;
+	p->flow.sport = port[1];
+	p->flow.dport = port[0];
+	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, ip.daddr, port[1], port[0], &found);
+	if (!found)
+		return director;
+	if (ip.protocol == IPPROTO_TCP)
+		return decide_known(skb, p);
+	if (slot_owner(p->slot) == self())
+		return ACCEPT_ICMP;
+	return slot_owner(p->slot) != NOBODY && sender(skb) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
+}
+
 static __always_inline struct datagram datagram_of(struct iphdr *ip)
 {
 	struct datagram d = { .saddr = ip->saddr, .daddr = ip->daddr, .id = ip->id, .protocol = ip->protocol };
@@ -115,7 +153,7 @@ static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u
 	case IPPROTO_UDP:
 		return decide_udp(skb, p, index, room);
 	case IPPROTO_ICMP:
-		return vip->flags & VIP_DIRECTOR ? ACCEPT_ICMP : DROP_ICMP;
+		return decide_icmp(skb, p, index, vip);
 	}
 	return UNTOUCHED;
 }
