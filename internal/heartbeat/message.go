@@ -24,6 +24,7 @@ const (
 	MaxOrders     = 64
 	MaxHoldings   = member.MaxRules
 	maxSize       = wire.MaxPayload
+	extensionHead = 2 // the length of what later versions add
 )
 
 // Message is a heartbeat as it travels. From, Boot and Seq come from the datagram's envelope.

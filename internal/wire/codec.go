@@ -92,6 +92,12 @@ func NewBoot() member.Boot {
 // Boot is the number of this start of the agent.
 func (c *Codec) Boot() member.Boot { return c.boot }
 
+// Self is this host.
+func (c *Codec) Self() member.ID { return c.self }
+
+// Hosts is how many hosts are configured: From of a Message is below.
+func (c *Codec) Hosts() int { return c.hosts }
+
 // Counters returns how many datagrams Open has judged, by reason.
 func (c *Codec) Counters() Counters { return c.tally.total.snapshot() }
 

@@ -1,0 +1,110 @@
+package heartbeat
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/wire"
+)
+
+// Drain hands over all that has arrived, in the order of arrival, and answers challenges.
+func (n *Network) Drain(hear func(Received)) {
+	n.in.Lock()
+	defer n.in.Unlock()
+	defer n.rearm()
+	for range drainLimit {
+		size, from, err := n.path.Receive(n.in.buf[:])
+		if errors.Is(err, ErrEmpty) || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			n.log.Debug("cannot receive", "err", err)
+			return
+		}
+		n.take(n.in.buf[:size], from, time.Now(), hear)
+	}
+}
+
+// rearm lets watch look for the next arrival.
+func (n *Network) rearm() {
+	select {
+	case n.drained <- struct{}{}:
+	default:
+	}
+}
+
+// take judges one datagram.
+func (n *Network) take(datagram []byte, from netip.AddrPort, at time.Time, hear func(Received)) {
+	m, reply, why := n.codec.Open(datagram, at)
+	if why != wire.Accepted {
+		n.refused(why, from)
+	}
+	if reply != nil {
+		if err := n.path.Send(m.From, reply); err != nil {
+			n.unsent(m.From, err)
+		}
+	}
+	if why != wire.Accepted {
+		return
+	}
+	switch m.Type {
+	case wire.Heartbeat:
+		n.heard(m, from, at, hear)
+	case wire.Farewell:
+		hear(Received{At: at, From: m.From, Boot: m.Boot, Farewell: true})
+	}
+}
+
+// heard hands a heartbeat over if it has a meaning and is the newest.
+func (n *Network) heard(envelope wire.Message, from netip.AddrPort, at time.Time, hear func(Received)) {
+	m, err := Parse(envelope.Payload)
+	if err != nil {
+		n.malformed(envelope.From, from)
+		return
+	}
+	m.From, m.Boot, m.Seq = envelope.From, envelope.Boot, envelope.Seq
+	if n.measure(&m, from, at) {
+		hear(Received{At: at, From: m.From, Boot: m.Boot, Message: m})
+	}
+}
+
+// measure takes note of a heartbeat and reports whether it is the newest of its boot.
+func (n *Network) measure(m *Message, from netip.AddrPort, at time.Time) bool {
+	n.state.Lock()
+	defer n.state.Unlock()
+	l := &n.state.links[m.From]
+	if !l.arrived(m, at, n.clock(at), from) {
+		return false
+	}
+	if m.Echo.To == n.self && hearsBoot(m, n.self, n.codec.Boot()) {
+		l.echoed(m.Echo, n.clock(at))
+	}
+	return true
+}
+
+// hearsBoot reports whether the sender hears this boot of ours, so that its echo is of our clock and not of an earlier boot's.
+func hearsBoot(m *Message, self member.ID, boot member.Boot) bool {
+	for _, h := range m.Hears {
+		if h.ID == self {
+			return h.Boot == boot
+		}
+	}
+	return false
+}
+
+func (n *Network) malformed(peer member.ID, from netip.AddrPort) {
+	n.refused(wire.Malformed, from)
+	n.state.Lock()
+	defer n.state.Unlock()
+	n.state.links[peer].Malformed++
+}
+
+// refused remembers where a refused datagram said to come from: that is where to look for a wrong secret or an old version.
+func (n *Network) refused(why wire.Reason, from netip.AddrPort) {
+	n.state.Lock()
+	defer n.state.Unlock()
+	n.state.sources[why] = from
+}

@@ -1,0 +1,204 @@
+package heartbeat
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/wire"
+)
+
+// ErrOptions is returned by New when the options contradict each other.
+var ErrOptions = errors.New("impossible options")
+
+const (
+	// drainLimit bounds one Drain, so that a flood cannot keep its caller; it is more than the receive buffer holds.
+	drainLimit = 4096
+
+	// farewells is how many times SayFarewell repeats itself: nobody confirms it.
+	farewells = 3
+
+	// retryWait is the pause after a socket error that was not expected.
+	retryWait = 100 * time.Millisecond
+)
+
+// Options is what a Network needs to know.
+type Options struct {
+	Self  member.ID
+	Local netip.AddrPort   // where to listen, and what to send from
+	Peers []netip.AddrPort // by host; that of Self is not used
+	Codec *wire.Codec      // used by no other Network
+	Log   *slog.Logger
+}
+
+// Packet is a datagram and where it has to go.
+type Packet struct {
+	To    netip.AddrPort
+	Bytes []byte
+}
+
+// Received is a heartbeat that was heard, or a farewell.
+type Received struct {
+	At       time.Time
+	From     member.ID
+	Boot     member.Boot
+	Farewell bool    // the last words of Boot; there is no Message
+	Message  Message // otherwise
+}
+
+// Network is one path between this host and the others.
+type Network struct {
+	self  member.ID
+	peers []netip.AddrPort
+	codec *wire.Codec
+	path  Path
+	log   *slog.Logger
+	start time.Time // of our clock
+
+	wake    chan struct{} // something has arrived
+	drained chan struct{} // it was looked at: wait for the next
+	done    chan struct{} // closed by Close
+	close   func() error
+	watcher sync.WaitGroup
+
+	out struct {
+		sync.Mutex
+		payload, datagram []byte
+		nextHolding       int
+		nextEcho          int
+		failing           bool
+	}
+	in struct {
+		sync.Mutex
+		buf [2 * wire.MaxDatagram]byte // what is too long is seen to be
+	}
+	state struct {
+		sync.Mutex
+		sent    uint64
+		links   []link
+		sources map[wire.Reason]netip.AddrPort
+	}
+}
+
+// New opens the unicast network of a local address.
+func New(o Options) (*Network, error) {
+	if o.Codec == nil || o.Log == nil {
+		return nil, fmt.Errorf("%w: no codec or no log", ErrOptions)
+	}
+	if o.Codec.Hosts() != len(o.Peers) || o.Codec.Self() != o.Self {
+		return nil, fmt.Errorf("%w: host %d of %d, codec for host %d of %d", ErrOptions, o.Self, len(o.Peers), o.Codec.Self(), o.Codec.Hosts())
+	}
+	path, err := newUnicast(o.Self, o.Local, o.Peers)
+	if err != nil {
+		return nil, err
+	}
+	return newNetwork(o, path), nil
+}
+
+func newNetwork(o Options, path Path) *Network {
+	n := &Network{self: o.Self, peers: o.Peers, codec: o.Codec, path: path, log: o.Log, start: time.Now(),
+		wake: make(chan struct{}, 1), drained: make(chan struct{}, 1), done: make(chan struct{})}
+	n.state.links = make([]link, len(o.Peers))
+	n.state.sources = map[wire.Reason]netip.AddrPort{}
+	n.close = sync.OnceValue(func() error {
+		close(n.done)
+		err := path.Close()
+		n.watcher.Wait()
+		return err
+	})
+	n.watcher.Go(n.watch)
+	return n
+}
+
+// Close ends the network; farewells are not said.
+func (n *Network) Close() error { return n.close() }
+
+// Wake says that Drain has something to do. It may say so once too often.
+func (n *Network) Wake() <-chan struct{} { return n.wake }
+
+// watch turns arrivals into wakes, one for each Drain.
+func (n *Network) watch() {
+	for {
+		err := n.path.Wait()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil && !n.pause() {
+			return
+		}
+		select {
+		case n.wake <- struct{}{}:
+		default:
+		}
+		select {
+		case <-n.drained:
+		case <-n.done:
+			return
+		}
+	}
+}
+
+// pause waits a while after an error; false when the network is closed.
+func (n *Network) pause() bool {
+	timer := time.NewTimer(retryWait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-n.done:
+		return false
+	}
+}
+
+// clock is our time in microseconds as heartbeats carry it.
+func (n *Network) clock(at time.Time) uint32 { return uint32(at.Sub(n.start).Microseconds()) }
+
+// Farewells are the last words of this boot for each other host, to be sent by whoever notices that the agent has died.
+func (n *Network) Farewells() []Packet {
+	var packets []Packet
+	datagram := n.codec.Farewell()
+	for id, to := range n.peers {
+		if member.ID(id) != n.self {
+			packets = append(packets, Packet{To: to, Bytes: datagram})
+		}
+	}
+	return packets
+}
+
+// SayFarewell tells the others that this boot will say nothing any more. Nothing that is sent later is heard.
+func (n *Network) SayFarewell() {
+	datagram := n.codec.Farewell()
+	for range farewells {
+		n.path.Broadcast(datagram, n.unsent)
+	}
+}
+
+// Stats is how the network is doing.
+type Stats struct {
+	Sent      uint64                         // heartbeats, each to all hosts
+	Datagrams wire.Counters                  // what arrived, by reason
+	Sources   map[wire.Reason]netip.AddrPort // where the last one refused for a reason said to come from
+	Peers     []Peer                         // by host
+}
+
+// Stats returns a copy of the figures.
+func (n *Network) Stats() Stats {
+	n.state.Lock()
+	defer n.state.Unlock()
+	s := Stats{Sent: n.state.sent, Datagrams: n.codec.Counters(), Sources: map[wire.Reason]netip.AddrPort{}}
+	for reason, from := range n.state.sources {
+		s.Sources[reason] = from
+	}
+	for i := range n.state.links {
+		peer := n.state.links[i].Peer
+		s.Peers = append(s.Peers, peer)
+		s.Datagrams[wire.Accepted] -= peer.Malformed
+		s.Datagrams[wire.Malformed] += peer.Malformed
+	}
+	return s
+}

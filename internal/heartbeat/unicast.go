@@ -1,0 +1,162 @@
+package heartbeat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"github.com/muster-ha/muster/internal/member"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	receiveBuffer = 1 << 20 // bytes: about what 32 hosts say in a second
+	priority      = 6       // of the queues in this host: internetwork control
+	classCS6      = 48 << 2 // the same, for the network, as the byte in the IP header
+)
+
+// unicast is a Path that sends a datagram to each host's address.
+type unicast struct {
+	conn  *net.UDPConn
+	raw   syscall.RawConn
+	peers []unix.Sockaddr // by host; nil for ourselves
+}
+
+// newUnicast opens a socket on a local address. peers are the hosts' addresses by index; that of self is not used.
+func newUnicast(self member.ID, local netip.AddrPort, peers []netip.AddrPort) (*unicast, error) {
+	listen := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return tune(raw, local.Addr().Is4()) }}
+	pc, err := listen.ListenPacket(context.Background(), "udp", local.String())
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		return nil, fmt.Errorf("listen on %s: %w (give this machine the address, or start its agent with the right --host)", local, err)
+	}
+	if errors.Is(err, unix.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: %w (another agent runs on this address: stop it first)", local, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", local, err)
+	}
+	u := &unicast{conn: pc.(*net.UDPConn), peers: make([]unix.Sockaddr, len(peers))}
+	if u.raw, err = u.conn.SyscallConn(); err != nil {
+		return nil, errors.Join(fmt.Errorf("use socket: %w", err), u.conn.Close())
+	}
+	for i, p := range peers {
+		if i != int(self) {
+			u.peers[i] = sockaddr(p)
+		}
+	}
+	return u, nil
+}
+
+// tune puts heartbeats in front of everything else, and lets them be fragmented where a network is narrow: late is better
+// than never.
+func tune(raw syscall.RawConn, v4 bool) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		s := int(fd)
+		if unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
+			// Without the privilege the system's limit holds.
+			failed = unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+		}
+		class := unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, classCS6)
+		narrow := unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
+		if v4 {
+			class = unix.SetsockoptInt(s, unix.IPPROTO_IP, unix.IP_TOS, classCS6)
+			narrow = unix.SetsockoptInt(s, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
+		}
+		// The class sets a priority of its own, so ours comes after it.
+		prio := unix.SetsockoptInt(s, unix.SOL_SOCKET, unix.SO_PRIORITY, priority)
+		failed = errors.Join(failed, class, narrow, prio)
+	})
+	return errors.Join(err, failed)
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if addr := a.Addr().Unmap(); addr.Is4() {
+		return &unix.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}
+	}
+	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+func (u *unicast) Broadcast(datagram []byte, failed func(member.ID, error)) {
+	for id := range u.peers {
+		if u.peers[id] == nil {
+			continue
+		}
+		if err := u.Send(member.ID(id), datagram); err != nil {
+			failed(member.ID(id), err)
+		}
+	}
+}
+
+// Send goes past the runtime's poller, which would wait for room in the socket: what cannot leave now is not worth sending.
+func (u *unicast) Send(to member.ID, datagram []byte) error {
+	if int(to) >= len(u.peers) || u.peers[to] == nil {
+		return fmt.Errorf("send datagram: host %d has no address", to)
+	}
+	var sendErr error
+	err := u.raw.Control(func(fd uintptr) {
+		sendErr = retry(func() error { return unix.Sendto(int(fd), datagram, unix.MSG_DONTWAIT, u.peers[to]) })
+	})
+	if err = errors.Join(err, sendErr); err != nil {
+		return fmt.Errorf("send datagram to %s: %w", addrPort(u.peers[to]), err)
+	}
+	return nil
+}
+
+func (u *unicast) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
+	var sa unix.Sockaddr
+	ctlErr := u.raw.Control(func(fd uintptr) {
+		err = retry(func() (err error) {
+			n, sa, err = unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
+			return err
+		})
+	})
+	if ctlErr != nil {
+		return 0, netip.AddrPort{}, ctlErr
+	}
+	if errors.Is(err, unix.EAGAIN) {
+		return 0, netip.AddrPort{}, ErrEmpty
+	}
+	if err != nil {
+		return 0, netip.AddrPort{}, fmt.Errorf("receive datagram: %w", err)
+	}
+	return n, addrPort(sa), nil
+}
+
+// Wait looks without taking, so that what waits is read by whoever calls Receive.
+func (u *unicast) Wait() error {
+	var b [1]byte
+	var err error
+	readErr := u.raw.Read(func(fd uintptr) bool {
+		_, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	if readErr != nil {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (u *unicast) Close() error { return u.conn.Close() }
+
+// retry repeats a call that a signal has interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
