@@ -69,11 +69,11 @@ func (j *Journal) AddFile(path string) error { return j.below(KindFile, path) }
 
 func (j *Journal) below(kind Kind, path string) error {
 	if filepath.IsAbs(path) {
-		real, err := filepath.EvalSymlinks(filepath.Dir(path))
+		parent, err := filepath.EvalSymlinks(filepath.Dir(path))
 		if err != nil {
 			return fmt.Errorf("find %s %s: %w", kind, path, err)
 		}
-		if path, err = filepath.Rel(j.dir, filepath.Join(real, filepath.Base(path))); err != nil {
+		if path, err = filepath.Rel(j.dir, filepath.Join(parent, filepath.Base(path))); err != nil {
 			return fmt.Errorf("find %s %s: %w", kind, path, err)
 		}
 	}

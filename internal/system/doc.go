@@ -13,6 +13,8 @@
 //	...
 //	err = j.Undo()
 //
+// With a new configuration: Unclaim what depends on it, ask for everything again, then ReleaseUnclaimed.
+//
 // A change is a target with two states: Want, which is ours, and Found, which was there before. Taking it back means: if
 // the target still is as we want it, make it as we found it. What somebody else has set since is theirs and stays; what
 // was already there before us stays as well. That makes each step repeatable, so an Undo that was cut

@@ -42,6 +42,18 @@ func (j *Journal) ReleaseUnclaimed() error {
 	return j.Release(func(c Change) bool { return !j.claimed[c.What()] })
 }
 
+// Unclaim forgets that this process asked for the chosen changes. Before a new configuration is applied it makes ready for
+// ReleaseUnclaimed, which then takes back what the new one does not ask for.
+func (j *Journal) Unclaim(chosen func(Change) bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.doc.Changes {
+		if chosen(c) {
+			delete(j.claimed, c.What())
+		}
+	}
+}
+
 // giveBack reverts the chosen changes. Each one reverted is struck out on disk before the next, so it is not reverted twice.
 func (j *Journal) giveBack(chosen func(Change) bool) error {
 	var errs []error

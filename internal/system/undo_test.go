@@ -125,6 +125,29 @@ func TestReleaseUnclaimed(t *testing.T) {
 	}
 }
 
+func TestUnclaimedByANewConfiguration(t *testing.T) {
+	host, dir := newHost(), memoryDir(t)
+	host.process(t, dir, func(j *Journal) {
+		mustDo(t, everything(j))
+		mustDo(t, j.AddAddress("lo", vip(101)))
+		j.Unclaim(func(c Change) bool { return c.Kind == KindAddress })
+		mustDo(t, j.AddAddress("lo", vip(101)))
+		mustDo(t, j.AddAddress("lo", vip(102)))
+		mustDo(t, j.ReleaseUnclaimed())
+		var kept []string
+		for _, c := range j.Changes() {
+			kept = append(kept, c.What())
+		}
+		if slices.Contains(kept, "address 10.77.0.100/32 on lo") || len(kept) != 8 || len(host.states) != 8 {
+			t.Errorf("kept %q, host %v", kept, host.states)
+		}
+		undo(t)(j)
+	})
+	if len(host.states) != 0 {
+		t.Errorf("left behind: %v", host.states)
+	}
+}
+
 func TestUndoTwiceAndOfNothing(t *testing.T) {
 	host, dir := newHost(), memoryDir(t)
 	host.process(t, dir, func(j *Journal) {

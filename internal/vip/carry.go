@@ -3,6 +3,7 @@ package vip
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/muster-ha/muster/internal/system"
 )
@@ -17,7 +18,7 @@ const loopback = "lo"
 
 // Carry puts a VIP on this host. The kernel is silenced first, so there is no moment in which it would answer for the address.
 func Carry(j *system.Journal, addr netip.Addr, iface string) error {
-	if err := free(addr); err != nil {
+	if err := Free(addr); err != nil {
 		return fmt.Errorf("carry %s: %w", addr, err)
 	}
 	for name, least := range map[string]int{announceOf(iface): arpAnnounce, ignoreOf(iface): arpIgnore} {
@@ -49,8 +50,21 @@ func Drop(j *system.Journal, addr netip.Addr, iface string, lastOnInterface bool
 	return nil
 }
 
-// free refuses an address that another interface has: the kernel would answer for it there.
-func free(addr netip.Addr) error {
+// Carried says whether a change in the journal is one of Carry's.
+func Carried(c system.Change) bool {
+	switch c.Kind {
+	case system.KindAddress:
+		return c.Link == loopback
+	case system.KindSysctl:
+		return strings.HasSuffix(c.Sysctl, "/arp_announce") || strings.HasSuffix(c.Sysctl, "/arp_ignore")
+	default:
+		return false
+	}
+}
+
+// Free refuses an address that an interface other than lo has: the kernel would answer for it there. Carry asks first; somebody may
+// add it later as well.
+func Free(addr netip.Addr) error {
 	links, err := list()
 	if err != nil {
 		return err

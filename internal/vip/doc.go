@@ -9,7 +9,7 @@
 //
 // Usage: Find the interface; Probe the address before the first claim; Carry it, through the journal of package system, which also
 // keeps it up and takes it back; then Run an Announcer for each VIP and tell it with Direct whether this host is
-// the director.
+// the director. When the configuration changes: Journal.Unclaim(vip.Carried), Carry what it names, Journal.ReleaseUnclaimed.
 //
 // Concurrency: Find, Probe and Carry act in the calling thread's network namespace; a Port belongs to the namespace
 // in which it was opened. Direct, Renew and a Port's Send may be called from any goroutine; Run from one.

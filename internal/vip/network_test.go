@@ -209,6 +209,28 @@ func TestDropKeepsTheSettingsForOtherVIPs(t *testing.T) {
 	host.do(j.Undo)
 }
 
+func TestANewConfigurationDropsWhatItDoesNotName(t *testing.T) {
+	t.Parallel() // a cable takes the kernel up to a second
+	host, _ := cable(t)
+	j := host.journal()
+	other := netip.MustParseAddr("10.77.0.101")
+	host.do(func() error {
+		err := errors.Join(j.MakeDir("bpf"), Carry(j, address(), "eth0"))
+		j.Unclaim(Carried)
+		return errors.Join(err, Carry(j, other, "eth0"), j.ReleaseUnclaimed())
+	})
+	var kept []string
+	for _, c := range j.Changes() {
+		kept = append(kept, c.What())
+	}
+	slices.Sort(kept)
+	want := []string{"address 10.77.0.101/32 on lo", "directory bpf", "sysctl net/ipv4/conf/eth0/arp_announce", "sysctl net/ipv4/conf/eth0/arp_ignore"}
+	if !slices.Equal(kept, want) {
+		t.Errorf("kept %q, want %q", kept, want)
+	}
+	host.do(j.Undo)
+}
+
 func TestCarryRefusesAnAddressInUse(t *testing.T) {
 	t.Parallel() // a cable takes the kernel up to a second
 	host, _ := cable(t)
