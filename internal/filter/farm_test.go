@@ -268,20 +268,6 @@ func (f *farm) fixVIP(mac net.HardwareAddr) {
 	})
 }
 
-// rawSYN sends a SYN from an address that nobody has, so that the handshake is never finished.
-func (f *farm) rawSYN() {
-	f.t.Helper()
-	nobodys := netip.MustParseAddr("10.9.0.77")
-	f.hosts[0].do(func() error { // an answer must find a MAC, else the socket is given up
-		return netlink.NeighSet(&netlink.Neigh{
-			LinkIndex: f.hosts[0].ifindex, IP: nobodys.AsSlice(), HardwareAddr: strangeMAC, State: netlink.NUD_PERMANENT,
-		})
-	})
-	f.client.send(fromClient(func(p *packet) {
-		p.src, p.flags, p.from, p.to = nobodys, syn, f.client.mac, f.hosts[0].mac
-	}).frame())
-}
-
 // send puts a frame on the wire.
 func (n *node) send(frame []byte) {
 	n.t.Helper()

@@ -23,6 +23,7 @@ type packet struct {
 	protocol     uint8
 	sport, dport uint16
 	flags        uint8
+	sequence     uint32
 	ackSeq       uint32
 	options      []byte // of IP, multiple of 4
 	fragment     uint16 // flags and offset
@@ -67,6 +68,7 @@ func (p packet) segment() []byte {
 		b = make([]byte, 20)
 		binary.BigEndian.PutUint16(b, p.sport)
 		binary.BigEndian.PutUint16(b[2:], p.dport)
+		binary.BigEndian.PutUint32(b[4:], p.sequence)
 		binary.BigEndian.PutUint32(b[8:], p.ackSeq)
 		b[12], b[13] = 5<<4, p.flags
 		binary.BigEndian.PutUint16(b[16:], p.transportChecksum(append(b[:20:20], p.payload...)))

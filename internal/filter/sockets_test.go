@@ -84,7 +84,8 @@ func TestConnectionsInEveryState(t *testing.T) {
 		})
 		return all
 	}
-	f.rawSYN()
+	f.answerTo(nobodys)
+	f.client.send(f.raw(flags(syn))) // and no more: the client knows nothing of nobody's
 	waitFor(t, "half-open connection", func() bool { return states()[SynReceived] == 1 })
 	conns, _ := f.open(1)
 	if _, err := fmt.Fprintln(conns[0], "bye"); err != nil {
