@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-ha/muster/internal/agent"
 	"github.com/muster-ha/muster/internal/api"
 )
 
@@ -34,6 +37,9 @@ deadline, then addresses, filter and settings are undone.`,
 			ctx, cancel := context.WithTimeout(c.Context(), deadline+undoTime)
 			defer cancel()
 			err = client.StopAndWait(ctx, api.StopRequest{Deadline: deadline})
+			if errors.Is(err, api.ErrNoAgent) || errors.Is(err, api.ErrDied) {
+				return a.cleanUp(err)
+			}
 			if errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("the agent has not gone after %v: see `muster status` and its log", deadline+undoTime)
 			}
@@ -45,6 +51,22 @@ deadline, then addresses, filter and settings are undone.`,
 	}
 	c.Flags().DurationVar(&deadline, "deadline", 30*time.Second, "let connections go on this long before leaving without them")
 	return c
+}
+
+// cleanUp undoes what an agent left behind that was killed. With nothing to undo, the missing agent is the error.
+func (a *app) cleanUp(gone error) error {
+	dir, err := a.chosenRunDir()
+	if err != nil {
+		return err
+	}
+	undone, err := agent.Cleanup(dir, newLogger(os.Stderr, slog.LevelWarn))
+	if err != nil {
+		return err
+	}
+	if !undone {
+		return gone
+	}
+	return a.say("stopped", "the agent was gone already: what it had left behind is undone, this host is as it was found")
 }
 
 func (a *app) reloadCommand() *cobra.Command {

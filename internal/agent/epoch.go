@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// epochFile keeps the highest epoch over a restart of the whole cluster, so that epochs only grow. It is a convenience: views
+// are agreed without it.
+const epochFile = "epoch"
+
+func (h *host) loadEpoch() uint64 {
+	data, err := os.ReadFile(filepath.Join(h.opt.StateDir, epochFile))
+	if err != nil {
+		return 0
+	}
+	epoch, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 63)
+	if err != nil {
+		h.log.Warn("epoch file is damaged, starting from what the others know", "file", filepath.Join(h.opt.StateDir, epochFile), "err", err)
+		return 0
+	}
+	return epoch
+}
+
+// saveEpoch hands an epoch to the writer; only the newest counts.
+func (h *host) saveEpoch(epoch uint64) {
+	select {
+	case <-h.epochWriter:
+	default:
+	}
+	h.epochWriter <- epoch
+}
+
+// keepEpoch writes epochs outside of the loop, which must not wait for a disk.
+func (h *host) keepEpoch(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case epoch := <-h.epochWriter:
+			if err := writeEpoch(h.opt.StateDir, epoch); err != nil {
+				h.log.Warn("cannot keep the epoch over a restart of the whole cluster", "err", err)
+			}
+		}
+	}
+}
+
+func writeEpoch(dir string, epoch uint64) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make state directory: %w", err)
+	}
+	path := filepath.Join(dir, epochFile)
+	if err := os.WriteFile(path+".new", []byte(strconv.FormatUint(epoch, 10)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write epoch: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("write epoch: %w", err)
+	}
+	return nil
+}

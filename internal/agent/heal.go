@@ -1,0 +1,61 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/muster-ha/muster/internal/api"
+)
+
+const (
+	healPause = time.Second
+	keptDrift = 8 // what was put back lately, for status
+)
+
+// heal looks once a second whether the host still is as the agent made it, and puts back what somebody took away.
+func (h *host) heal(ctx context.Context) {
+	for pause(ctx, healPause) {
+		var found []string
+		for _, d := range h.changes.Restore() {
+			found = append(found, fmt.Sprintf("%s was found %s instead of %s", d.What, d.Found, d.Expected))
+		}
+		broken := h.filter.Healthy()
+		h.do(ctx, func() { h.healed(found, broken) })
+	}
+}
+
+// rearm attaches the filter where it is missing.
+func (h *host) rearm() error {
+	for _, c := range h.vips {
+		// What is left of the attachment may not even be there any more: what counts is the next step.
+		_ = h.filter.Detach(c.link.Index)
+		if err := h.filter.Attach(c.link.Index); err != nil {
+			return fmt.Errorf("arm filter again on %s: %w", c.link.Name, err)
+		}
+	}
+	return h.filter.Healthy()
+}
+
+// healed takes note, and arms the filter again. A host whose filter cannot be armed gives its share away: without a filter it would
+// accept anything.
+func (h *host) healed(found []string, broken error) {
+	armed := true
+	if broken != nil {
+		found = append(found, broken.Error())
+		if err := h.rearm(); err != nil {
+			armed = false
+			h.log.Error("the filter cannot be armed: this host accepts nothing", "err", err)
+		}
+	}
+	for _, what := range found {
+		h.log.Warn("somebody changed this host under the agent; put back", "what", what)
+		h.record(api.Event{Kind: "drift", Host: h.opt.Host, Text: what + "; put back"})
+	}
+	h.drift = append(h.drift, found...)
+	h.drift = h.drift[max(0, len(h.drift)-keptDrift):]
+	if h.disarmed == armed {
+		h.disarmed = !armed
+		h.refresh()
+	}
+}

@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"log/slog"
+	"os/exec"
+	"time"
+
+	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/filter"
+	"github.com/muster-ha/muster/internal/guard"
+	"github.com/muster-ha/muster/internal/heartbeat"
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/system"
+)
+
+// Options is what an agent needs to know beyond the cluster's file.
+type Options struct {
+	Config     *config.Config
+	ConfigPath string // read again on SIGHUP
+	Host       string // this host's name in the file
+	RunDir     string // control socket, lock, undo journal, pinned filter
+	StateDir   string // what should survive a reboot: the highest epoch
+	Version    string
+	Log        *slog.Logger
+	// Guard makes the command of the guard process, which calls guard.Main.
+	Guard func() *exec.Cmd
+}
+
+// host is a running agent. Fields below the line belong to the loop.
+type host struct {
+	opt     Options
+	log     *slog.Logger
+	self    member.ID
+	boot    member.Boot
+	calls   chan func()
+	stopped chan struct{} // closed when the loop has ended
+	events  *api.Journal
+	network *heartbeat.Network
+	filter  *filter.Filter
+	changes *system.Journal
+	guard   *guard.Process
+	scanner *scanner
+	leave   chan time.Duration // a request to leave, with its deadline
+	reload  chan chan error
+
+	config      *config.Config
+	pending     *config.Config // loaded, waits for the other hosts
+	machine     *member.Machine
+	attributes  member.Attributes
+	shares      *shares
+	vips        []*carried
+	checks      *checks
+	peers       []peer
+	orders      orders
+	drained     bool
+	leaving     bool
+	disarmed    bool // the filter is known to be broken: accept nothing
+	ready       bool // sd_notify has been told
+	lastScan    scan
+	drift       []string // what was found changed lately and has been put back
+	savedEpoch  uint64
+	epochWriter chan uint64
+}

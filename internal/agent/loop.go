@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-ha/muster/internal/balance"
+	"github.com/muster-ha/muster/internal/filter"
+	"github.com/muster-ha/muster/internal/heartbeat"
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// loop is the one goroutine that owns machine, shares and filter. It ends with ctx.
+func (h *host) loop(ctx context.Context) {
+	ticker := time.NewTicker(h.config.Heartbeat.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			h.listen() // what waits in the queue counts before silence does
+			h.act(h.machine.Tick(time.Now()))
+			h.speak()
+		case <-h.network.Wake():
+			h.listen()
+		case f := <-h.calls:
+			f()
+		}
+		h.renew()
+		h.tell()
+	}
+}
+
+// do runs f in the loop and waits for it; false when the loop has ended.
+func (h *host) do(ctx context.Context, f func()) bool {
+	done := make(chan struct{})
+	select {
+	case h.calls <- func() { defer close(done); f() }:
+	case <-ctx.Done():
+		return false
+	case <-h.stopped:
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-h.stopped:
+		return false
+	}
+}
+
+// listen takes in everything that has arrived.
+func (h *host) listen() {
+	h.network.Drain(func(in heartbeat.Received) {
+		if in.Farewell {
+			h.act(h.machine.Farewell(in.At, in.From, in.Boot))
+			return
+		}
+		h.note(in.Message, in.At)
+		h.act(h.machine.Receive(in.At, in.Message.Heartbeat))
+		h.takeHoldings(in.Message)
+		h.takeOrders(in.Message)
+	})
+}
+
+// act carries out what the membership machine wants, and what follows from that, until it wants nothing more.
+func (h *host) act(out member.Output) {
+	send := out.Send
+	for steps := out.Steps; len(steps) > 0; {
+		step := steps[0]
+		next := h.apply(step)
+		send = send || next.Send
+		steps = append(steps[1:], next.Steps...)
+	}
+	if send {
+		h.speak()
+	}
+}
+
+// apply makes one step in the filter and reports it to the machine.
+func (h *host) apply(step member.Step) member.Output {
+	now := time.Now()
+	switch step.Phase {
+	case member.Withdraw:
+		h.shares.withdraw()
+		h.fillSlots()
+		h.direct()
+		return h.machine.Released(now, member.ViewID{})
+	case member.Release:
+		h.adopt(step.View.Config)
+		h.shares.release(step.View)
+		h.direct()
+		h.fillSlots()
+		h.askScan(scanDelay)
+		return h.machine.Released(now, step.View.ViewID)
+	default:
+		h.shares.install()
+		h.fillSlots()
+		h.direct()
+		h.saveEpoch(step.View.Epoch)
+		return h.machine.Installed(now, step.View.ViewID)
+	}
+}
+
+// fillSlots carries every rule's slots into the filter.
+func (h *host) fillSlots() {
+	for rule := range h.shares.rules {
+		h.fillRule(rule)
+	}
+}
+
+func (h *host) fillRule(rule int) {
+	var slots [balance.Buckets]uint32
+	h.shares.slots(rule, &slots)
+	h.filter.SetSlots(rule, &slots)
+}
+
+// direct makes the filter answer for the VIPs that this host directs, and for no others, and announces the new ones.
+func (h *host) direct() {
+	for vip := range h.config.VIPs {
+		on := h.shares.directing(vip)
+		if err := h.filter.SetDirector(vip, on); err != nil {
+			h.log.Error("cannot set director in the filter", "vip", h.config.VIPs[vip].Name, "err", err)
+			continue
+		}
+		h.vips[vip].announce(on)
+	}
+}
+
+// takeHoldings carries what a member holds into the slots.
+func (h *host) takeHoldings(m heartbeat.Message) {
+	for _, rule := range h.shares.hear(m.From, m.Holdings) {
+		h.fillRule(rule)
+	}
+}
+
+// speak sends a heartbeat to every other host.
+func (h *host) speak() {
+	now := time.Now()
+	m := heartbeat.Message{
+		Version:    h.opt.Version,
+		Digest:     h.config.Digest,
+		Interfaces: h.linkAddresses(),
+		Holdings:   h.shares.announcements(),
+		Orders:     h.orders.outgoing(now),
+	}
+	h.network.Send(func(seq uint64) heartbeat.Message {
+		m.Heartbeat = h.machine.Heartbeat(now, seq)
+		return m
+	})
+}
+
+// renew moves the kernel's lease on to what the machine allows.
+func (h *host) renew() {
+	// The kernel's clock is read first: if this process is frozen between the two, the deadline comes out earlier.
+	kernel := filter.BootTime()
+	now := time.Now()
+	if h.disarmed {
+		h.filter.SetLease(0)
+		return
+	}
+	deadline := h.machine.Lease(now)
+	if deadline.IsZero() {
+		h.filter.SetLease(0)
+		return
+	}
+	h.filter.SetLease(kernel + deadline.Sub(now))
+}

@@ -1,0 +1,52 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/muster-ha/muster/internal/api"
+)
+
+// problems draws from a status what somebody should act on, each with its remedy. The root comes before its symptoms.
+func (h *host) problems(s api.Status) []api.Problem {
+	list := []api.Problem{}
+	add := func(about, what, remedy string) {
+		list = append(list, api.Problem{About: about, What: what, Remedy: remedy})
+	}
+	if !s.Filter.Armed {
+		add("filter on host "+s.Host, "the filter accepts no new connections here", "see `muster events` for why; if it does not mend itself, restart the agent")
+	}
+	for _, p := range h.drift {
+		add("host "+s.Host, p, "it has been put back; find out who takes it away")
+	}
+	for _, host := range s.Hosts {
+		switch {
+		case host.State == api.StateSilent:
+			add("host "+host.Name, "is not heard any more", fmt.Sprintf("check its power and network; its agent is started with `systemctl start muster`; nothing else is needed: it joins by itself (%s)", host.Address))
+		case host.State == api.StateUnknown:
+			add("host "+host.Name, "has not been heard since this agent started", fmt.Sprintf("start its agent; if it runs, see that UDP port 3343 passes between %s and %s and that both have the same secret", h.config.Hosts[h.self].Address, host.Address))
+		case host.ConfigDiffers != nil && *host.ConfigDiffers:
+			add("host "+host.Name, fmt.Sprintf("has configuration %s, this host has %s", host.ConfigDigest, s.Config.Digest), "make the files the same and send both agents SIGHUP")
+		}
+	}
+	if s.Config.Pending != "" {
+		add("configuration", fmt.Sprintf("%s is loaded here but not used yet", s.Config.Pending), "give every other host the same file and send its agent SIGHUP")
+	}
+	for _, c := range s.Checks {
+		if c.State == "down" {
+			add("check "+c.Name, c.Why, "its last probe is shown above; this host gets no new connections of the rules that need it")
+		}
+	}
+	for _, v := range s.VIPs {
+		if v.Director == "" {
+			add("VIP "+v.Name, "no host answers for it", "see why no host is serving")
+		}
+		for _, r := range v.Rules {
+			for _, o := range r.Owners {
+				if o.Host == "" {
+					add("VIP "+v.Name, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail or its hosts are drained: mend one of them")
+				}
+			}
+		}
+	}
+	return list
+}

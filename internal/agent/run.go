@@ -1,0 +1,239 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/filter"
+	"github.com/muster-ha/muster/internal/guard"
+	"github.com/muster-ha/muster/internal/heartbeat"
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/system"
+	"github.com/muster-ha/muster/internal/wire"
+)
+
+// ErrHost says that the configuration has no host of that name.
+var ErrHost = errors.New("no such host in the configuration")
+
+// stopDeadline is how long connections may go on after SIGTERM.
+const stopDeadline = 30 * time.Second
+
+// bpfDir and pinDir are below the run directory.
+const (
+	bpfDir = "bpf"
+	pinDir = "bpf/filter"
+)
+
+// Run is an agent from start to undone. It ends when ctx does (after draining and handing over) or when a stop is
+// asked for through the API; a second SIGTERM or SIGINT ends the waiting for connections.
+func Run(ctx context.Context, o Options) error {
+	self, ok := o.Config.Host(o.Host)
+	if !ok {
+		return fmt.Errorf("%w: %q; the hosts are listed in %s", ErrHost, o.Host, o.ConfigPath)
+	}
+	server, err := api.Listen(o.RunDir, o.Version, o.Log)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	h, err := newHost(o, member.ID(self))
+	if err != nil {
+		_, undo := Cleanup(o.RunDir, o.Log)
+		return errors.Join(err, undo)
+	}
+	return h.run(ctx, server)
+}
+
+// newHost arms everything, with nothing accepted yet: filter first, then addresses, then the network.
+func newHost(o Options, self member.ID) (*host, error) {
+	secret, err := config.LoadSecret(o.Config.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	h := &host{
+		opt: o, log: o.Log, self: self, config: o.Config,
+		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
+		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)),
+		epochWriter: make(chan uint64, 1), boot: wire.NewBoot(),
+	}
+	if err := h.openSystem(); err != nil {
+		return nil, errors.Join(err, h.abandon())
+	}
+	h.shares = newShares(self, o.Config, nil)
+	h.scanner = newScanner(connections, filter.SyncookiesSent, h.scanned)
+	h.checks = newChecks(o.Config, h.checked, o.Log)
+	if err := h.carry(o.Config); err != nil {
+		return nil, errors.Join(err, h.abandon())
+	}
+	h.fillSlots()
+	h.attributes = h.offered()
+	h.machine = member.New(member.Params{
+		Self: self, Boot: h.boot, Hosts: len(o.Config.Hosts),
+		Timing: member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
+		HighEpoch: h.loadEpoch(), Config: configID(o.Config), Attrs: h.attributes,
+	}, time.Now())
+	if err := h.openNetwork(secret); err != nil {
+		return nil, errors.Join(err, h.abandon())
+	}
+	return h, nil
+}
+
+// abandon lets go of what newHost had opened; the caller undoes what it had changed.
+func (h *host) abandon() error {
+	h.stopAnnouncing()
+	if h.checks != nil {
+		h.checks.stop()
+	}
+	var errs []error
+	if h.filter != nil {
+		errs = append(errs, h.filter.Close())
+	}
+	if h.changes != nil {
+		errs = append(errs, h.changes.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// openSystem opens the journal of changes and the filter. What a killed agent left behind is taken over.
+func (h *host) openSystem() error {
+	var err error
+	if h.changes, err = system.Open(h.opt.RunDir, h.log); err != nil {
+		return err
+	}
+	h.changes.SetPinRemover(filter.Remove)
+	if h.changes.Undoing() { // a stop was interrupted: finish it, then begin anew
+		if err := h.changes.Undo(); err != nil {
+			return err
+		}
+	}
+	if err := h.changes.MountBPF(filepath.Join(h.opt.RunDir, bpfDir)); err != nil {
+		return err
+	}
+	if err := h.changes.AddPins(filepath.Join(h.opt.RunDir, pinDir)); err != nil {
+		return err
+	}
+	h.filter, err = filter.Open(filter.Options{PinDir: filepath.Join(h.opt.RunDir, pinDir), MaxRules: member.MaxRules, Log: h.log})
+	if err != nil {
+		return fmt.Errorf("arm filter: %w", err)
+	}
+	// An earlier agent's lease is not ours: nothing is accepted before a view says so.
+	h.filter.SetLease(0)
+	return nil
+}
+
+// openNetwork opens the heartbeat's socket and starts the guard with the farewells sealed for it.
+func (h *host) openNetwork(secret []byte) error {
+	codec, err := wire.New(wire.Options{Cluster: h.config.Cluster, Secret: secret, Self: h.self, Hosts: len(h.config.Hosts),
+		Boot: h.boot, Interval: h.config.Heartbeat.Interval})
+	if err != nil {
+		return err
+	}
+	peers := make([]netip.AddrPort, len(h.config.Hosts))
+	for i, host := range h.config.Hosts {
+		peers[i] = netip.AddrPortFrom(host.Address, heartbeat.Port)
+	}
+	h.network, err = heartbeat.New(heartbeat.Options{Self: h.self, Local: peers[h.self], Peers: peers, Codec: codec, Log: h.log})
+	if err != nil {
+		return fmt.Errorf("open heartbeat network on host %s: %w", h.opt.Host, err)
+	}
+	will := guard.Will{PinDir: filepath.Join(h.opt.RunDir, pinDir), Local: netip.AddrPortFrom(h.config.Hosts[h.self].Address, 0)}
+	for _, f := range h.network.Farewells() {
+		will.Farewells = append(will.Farewells, guard.Farewell{To: f.To, Datagram: f.Bytes})
+	}
+	if h.guard, err = guard.Start(h.opt.Guard, will, h.log); err != nil {
+		return errors.Join(err, h.network.Close())
+	}
+	return nil
+}
+
+// run serves until it is told to leave, and undoes everything.
+func (h *host) run(ctx context.Context, server *api.Server) error {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var group sync.WaitGroup
+	group.Go(func() { defer close(h.stopped); h.loop(working) })
+	group.Go(func() { h.scanner.run(working) })
+	group.Go(func() { h.heal(working) })
+	group.Go(func() { h.keepEpoch(working) })
+	group.Go(func() { h.hangups(working) })
+	group.Go(func() {
+		if err := server.Serve(working, h); err != nil {
+			h.log.Error("control socket is gone: the command line cannot reach this agent", "err", err)
+		}
+	})
+	h.log.Info("agent started", "host", h.opt.Host, "cluster", h.config.Cluster, "config", h.config.Digest.Short(), "version", h.opt.Version)
+	h.depart(h.awaitLeave(ctx))
+	stop()
+	h.checks.stop()
+	group.Wait()
+	return h.tearDown()
+}
+
+// awaitLeave waits for a reason to leave and gives the deadline for connections.
+func (h *host) awaitLeave(ctx context.Context) time.Duration {
+	select {
+	case <-ctx.Done():
+		return stopDeadline
+	case deadline := <-h.leave:
+		return deadline
+	}
+}
+
+// tearDown says farewell and puts the host back as it was found.
+func (h *host) tearDown() error {
+	notify("STOPPING=1")
+	h.stopAnnouncing()
+	h.filter.SetLease(0)
+	h.network.SayFarewell()
+	h.guard.Dismiss()
+	errs := []error{h.network.Close(), h.filter.Close(), h.changes.Undo()}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("leave host %s: %w (what is left is undone by `muster stop --run-dir %s`)", h.opt.Host, err, h.opt.RunDir)
+	}
+	h.log.Info("agent stopped, host as it was found", "host", h.opt.Host)
+	return nil
+}
+
+// Cleanup undoes what an agent left behind that was killed, and reports whether there was anything.
+func Cleanup(runDir string, log *slog.Logger) (undone bool, err error) {
+	if !system.Exists(runDir) {
+		return false, nil
+	}
+	changes, err := system.Open(runDir, log)
+	if err != nil {
+		return false, err
+	}
+	defer changes.Close()
+	changes.SetPinRemover(filter.Remove)
+	return true, changes.Undo()
+}
+
+// hangups reads the file again at each SIGHUP.
+func (h *host) hangups(ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			if err := h.Reload(ctx); err != nil {
+				h.log.Error("configuration not taken, nothing changed", "err", err)
+			}
+		}
+	}
+}
+
+func configID(c *config.Config) member.ConfigID { return member.ConfigID(c.Digest.ID()) }

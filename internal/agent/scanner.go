@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/muster-ha/muster/internal/balance"
+	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/filter"
+	"github.com/muster-ha/muster/internal/member"
+)
+
+const (
+	// scanDelay lets packets that passed the filter just before a release become sockets before we look for them.
+	scanDelay = 5 * time.Millisecond
+	// scanPause is between looks while connections remain in others' buckets: they end slowly, a look costs milliseconds.
+	scanPause = 500 * time.Millisecond
+	// cookieLife is how long a SYN cookie that this host has sent may come back (two periods of the kernel's cookie clock).
+	cookieLife = 2 * time.Minute
+)
+
+// scan is the result of a look at this host's connections.
+type scan struct {
+	at          member.ViewID
+	rules       []balance.Holding // every bucket with a connection, whoever owns it
+	counts      []map[int]int     // connections by rule and bucket
+	connections int               // to any VIP
+}
+
+// scanner looks at connections outside of the loop, one look at a time.
+type scanner struct {
+	requests chan request
+	look     func(*config.Config) ([]filter.Conn, error)
+	cookies  func() (uint64, error)
+	result   func(scan, error)
+
+	lastCookies uint64
+	cookieTime  time.Time
+}
+
+type request struct {
+	at    member.ViewID
+	delay time.Duration
+	cfg   *config.Config
+}
+
+// newScanner looks at the connections to the VIPs of the configuration in use.
+func newScanner(look func(*config.Config) ([]filter.Conn, error), cookies func() (uint64, error), result func(scan, error)) *scanner {
+	s := &scanner{requests: make(chan request, 1), look: look, cookies: cookies, result: result}
+	if sent, err := cookies(); err == nil {
+		s.lastCookies = sent // what the host sent before is not about us
+	}
+	return s
+}
+
+// ask replaces a request that has not been taken yet: only the newest view matters.
+func (s *scanner) ask(r request) {
+	for {
+		select {
+		case s.requests <- r:
+			return
+		default:
+		}
+		select {
+		case <-s.requests:
+		default:
+		}
+	}
+}
+
+func (s *scanner) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-s.requests:
+			if r, ok := s.newest(ctx, r); ok {
+				s.result(s.once(r, time.Now()))
+			}
+		}
+	}
+}
+
+// newest waits until a request is due; one that comes meanwhile takes its place.
+func (s *scanner) newest(ctx context.Context, r request) (request, bool) {
+	for {
+		timer := time.NewTimer(r.delay)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return r, false
+		case r = <-s.requests:
+			timer.Stop()
+		case <-timer.C:
+			return r, true
+		}
+	}
+}
+
+// once looks and sorts the connections into rules and buckets.
+func (s *scanner) once(r request, now time.Time) (scan, error) {
+	conns, err := s.look(r.cfg)
+	if err != nil {
+		return scan{}, err
+	}
+	out := scan{at: r.at, connections: len(conns), rules: make([]balance.Holding, len(r.cfg.Rules)), counts: make([]map[int]int, len(r.cfg.Rules))}
+	for i := range out.counts {
+		out.counts[i] = map[int]int{}
+	}
+	find := ruleFinder(r.cfg)
+	for _, c := range conns {
+		rule, ok := find(c.Local)
+		if !ok {
+			continue
+		}
+		bucket := int(filter.Bucket(r.cfg.Rules[rule].Affinity == config.AffinityNone, c.Remote.Addr().Unmap(), c.Remote.Port()))
+		out.rules[rule].Buckets.Set(bucket)
+		out.counts[rule][bucket]++
+	}
+	if s.sentCookies(now) {
+		for i := range out.rules {
+			out.rules[i].Unknown = true // a cookie has no socket to be found
+		}
+	}
+	return out, nil
+}
+
+// sentCookies reports whether a SYN cookie of this host may still come back.
+func (s *scanner) sentCookies(now time.Time) bool {
+	sent, err := s.cookies()
+	if err != nil {
+		return false // no such counter: the kernel is built without cookies
+	}
+	if sent != s.lastCookies {
+		s.lastCookies, s.cookieTime = sent, now
+	}
+	return !s.cookieTime.IsZero() && now.Sub(s.cookieTime) < cookieLife
+}
+
+// ruleFinder gives the TCP rule of a local address and port.
+func ruleFinder(cfg *config.Config) func(netip.AddrPort) (int, bool) {
+	return func(local netip.AddrPort) (int, bool) {
+		addr, port := local.Addr().Unmap(), local.Port()
+		for i, r := range cfg.Rules {
+			if r.Protocol != config.TCP || cfg.VIPs[r.VIP].Address.Addr() != addr {
+				continue
+			}
+			for _, p := range r.Ports {
+				if p.First <= port && port <= p.Last {
+					return i, true
+				}
+			}
+		}
+		return 0, false
+	}
+}
+
+// pause waits, and reports whether ctx is still good.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,89 @@
+package agent
+
+import (
+	"bytes"
+	"net"
+	"time"
+
+	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/heartbeat"
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// note keeps what another host said, and learns where to forward to.
+func (h *host) note(m heartbeat.Message, at time.Time) {
+	if int(m.From) >= len(h.peers) {
+		return
+	}
+	before := h.peers[m.From].last
+	h.peers[m.From] = peer{last: m, at: at}
+	if m.Digest != [32]byte(h.config.Digest) {
+		return // its VIPs may be numbered otherwise
+	}
+	for i, l := range m.Interfaces {
+		known := i < len(before.Interfaces) && before.Interfaces[i] == l && before.Digest == m.Digest
+		if known || int(l.VIP) >= len(h.vips) {
+			continue
+		}
+		h.learn(m.From, int(l.VIP), l.MAC)
+	}
+}
+
+// learn tells the filter the MAC of another host's interface.
+func (h *host) learn(from member.ID, vip int, mac [6]byte) {
+	own := h.vips[vip].link
+	if bytes.Equal(mac[:], own.MAC) {
+		h.log.Error("another host has the same MAC as this one: nothing can be forwarded to it; give it a MAC of its own",
+			"host", h.name(from), "interface", own.Name, "mac", own.MAC)
+		return
+	}
+	if err := h.filter.SetPeer(own.Index, uint8(from), net.HardwareAddr(mac[:])); err != nil {
+		h.log.Error("cannot tell the filter where to forward to", "host", h.name(from), "err", err)
+	}
+}
+
+// takeOrders does what other hosts ask of this one.
+func (h *host) takeOrders(m heartbeat.Message) {
+	for _, order := range h.orders.take(h.self, m) {
+		switch order.Verb {
+		case heartbeat.DrainHost:
+			h.drain(true, "asked for on host "+h.name(m.From))
+		case heartbeat.ResumeHost:
+			h.drain(false, "asked for on host "+h.name(m.From))
+		}
+	}
+}
+
+// offered is what this host contributes to the tables as things are.
+func (h *host) offered() member.Attributes {
+	a := member.Attributes{Ready: h.checks.ready(h.config)}
+	if h.drained || h.leaving || h.disarmed {
+		return a
+	}
+	a.Weight = uint16(h.config.Hosts[h.self].Weight)
+	a.Director = true
+	return a
+}
+
+// refresh offers what has changed.
+func (h *host) refresh() {
+	if a := h.offered(); a != h.attributes {
+		h.attributes = a
+		h.act(h.machine.SetAttributes(time.Now(), a))
+	}
+}
+
+// readyRules are the rules whose checks are all up by the given verdict.
+func readyRules(cfg *config.Config, up func(check int) bool) member.RuleSet {
+	var set member.RuleSet
+	for i, r := range cfg.Rules {
+		good := true
+		for _, c := range r.Checks {
+			good = good && up(c)
+		}
+		if good {
+			set |= 1 << i
+		}
+	}
+	return set
+}
