@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -60,19 +62,38 @@ func (f *Filter) attach(ifindex int) (attachment, error) {
 	return attachClsact(f.pinDir, ifindex, f.programs)
 }
 
-// Detach takes the programs off an interface. One that has none is no error.
+// Detach takes the programs off an interface, an earlier agent's too. One that has none is no error.
 func (f *Filter) Detach(ifindex int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	a, ok := f.attached[ifindex]
-	if !ok {
-		return nil
+	var err error
+	if a, ok := f.attached[ifindex]; ok {
+		delete(f.attached, ifindex)
+		err = a.detach()
+	} else if f.pinDir != "" {
+		err = removeAttachment(f.pinDir, ifindex)
 	}
-	delete(f.attached, ifindex)
-	if err := a.detach(); err != nil {
+	if err != nil {
 		return fmt.Errorf("detach filter from interface %d: %w", ifindex, err)
 	}
 	return nil
+}
+
+// Interfaces lists the interfaces that have programs of this filter or of an earlier agent with the same pin directory. An
+// agent that starts detaches those that its configuration does not name any more.
+func (f *Filter) Interfaces() ([]int, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	all := slices.Collect(maps.Keys(f.attached))
+	if f.pinDir != "" {
+		pinned, err := pinnedInterfaces(f.pinDir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pinned...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // tcx is the pair of links of one interface.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/cilium/ebpf"
@@ -123,12 +122,7 @@ func (c *clsact) detach() error {
 	if c.pinDir == "" {
 		return err
 	}
-	for _, kind := range []string{pinFilters, pinQdisc} {
-		if e := os.Remove(c.pin(kind)); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("remove mark: %w", e))
-		}
-	}
-	return err
+	return errors.Join(err, removePin(c.pin(pinFilters)), removePin(c.pin(pinQdisc)))
 }
 
 func (c *clsact) close() error { return nil }

@@ -212,6 +212,26 @@ func TestDetachUndoesAttach(t *testing.T) {
 	})
 }
 
+func TestInterfaceThatIsNotWantedAnyMore(t *testing.T) {
+	both(t, func(t *testing.T, clsact bool) {
+		f, o := pinnedFarm(t, clsact)
+		h := f.hosts[0]
+		h.do(h.f.Close)
+		h.reopen(o)
+		got, err := h.f.Interfaces()
+		if err != nil || len(got) != 1 || got[0] != h.ifindex {
+			t.Fatalf("interfaces %v, %v; want %d", got, err, h.ifindex)
+		}
+		h.do(func() error { return h.f.Detach(h.ifindex) })
+		if left := h.traces(); len(left) > 0 {
+			t.Errorf("left on the interface: %v", left)
+		}
+		if got, err := h.f.Interfaces(); err != nil || len(got) != 0 {
+			t.Errorf("interfaces %v, %v; want none", got, err)
+		}
+	})
+}
+
 func TestQdiscOfOthersStays(t *testing.T) {
 	n := newNode(t, "host")
 	n.ifindex = n.stub("d0", ownMAC)

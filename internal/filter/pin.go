@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,8 +62,8 @@ func adoptMaps(dir string, spec *ebpf.CollectionSpec, log *slog.Logger) (map[str
 		log.Warn("replacing what an earlier agent left in the kernel: connections that moved are not followed", "why", err)
 	}
 	for name := range spec.Maps {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("remove pin: %w", err)
+		if err := removePin(filepath.Join(dir, name)); err != nil {
+			return nil, err
 		}
 	}
 	return nil, nil
@@ -111,37 +113,66 @@ func pinMaps(dir string, maps map[string]*ebpf.Map) error {
 // Remove undoes everything that a filter with this pin directory left in the kernel and on the interfaces: programs, qdiscs that
 // it made, maps, the directory. It must run in the network namespace of the filter. What is not there is no error.
 func Remove(pinDir string) error {
-	entries, err := os.ReadDir(pinDir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if !exists(pinDir) {
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read pin directory: %w", err)
 	}
 	if err := onBPF(pinDir); err != nil {
 		return err // never delete ordinary files
 	}
+	interfaces, err := pinnedInterfaces(pinDir)
+	if err != nil {
+		return err
+	}
 	var errs []error
+	for _, ifindex := range interfaces {
+		errs = append(errs, removeAttachment(pinDir, ifindex))
+	}
+	entries, err := os.ReadDir(pinDir)
+	errs = append(errs, err)
 	for _, e := range entries {
-		kind, ifindex := splitPin(e.Name())
-		if kind == pinFilters {
-			errs = append(errs, removeFilters(ifindex, exists(filepath.Join(pinDir, pinName(pinQdisc, ifindex)))))
+		if kind, _ := splitPin(e.Name()); kind == "" {
+			errs = append(errs, removePin(filepath.Join(pinDir, e.Name())))
 		}
 	}
-	for _, e := range entries {
-		path := filepath.Join(pinDir, e.Name())
-		if kind, _ := splitPin(e.Name()); kind == string(ingress) || kind == string(egress) {
-			errs = append(errs, removeLink(path))
-			continue
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("remove pin: %w", err))
-		}
-	}
-	if err := os.Remove(pinDir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EBUSY) {
-		errs = append(errs, fmt.Errorf("remove pin directory: %w", err)) // busy: a mount point, which is its owner's
+	if err := removePin(pinDir); !errors.Is(err, unix.EBUSY) { // busy: a mount point, which is its owner's
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// removeAttachment takes off an interface what is pinned for it, links or filters.
+func removeAttachment(pinDir string, ifindex int) error {
+	pin := func(kind string) string { return filepath.Join(pinDir, pinName(kind, ifindex)) }
+	var errs []error
+	for _, d := range directions() {
+		errs = append(errs, removeLink(pin(string(d))))
+	}
+	if exists(pin(pinFilters)) {
+		errs = append(errs, removeFilters(ifindex, exists(pin(pinQdisc))), removePin(pin(pinFilters)), removePin(pin(pinQdisc)))
+	}
+	return errors.Join(errs...)
+}
+
+// pinnedInterfaces are those that something is pinned for.
+func pinnedInterfaces(pinDir string) ([]int, error) {
+	entries, err := os.ReadDir(pinDir)
+	if err != nil {
+		return nil, fmt.Errorf("read pin directory: %w", err)
+	}
+	found := map[int]bool{}
+	for _, e := range entries {
+		if kind, ifindex := splitPin(e.Name()); kind != "" {
+			found[ifindex] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+func removePin(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove pin: %w", err)
+	}
+	return nil
 }
 
 // What is pinned for an interface, besides links, which are named by direction.

@@ -85,6 +85,44 @@ func TestRulesKeepTheirSlotsWhenOthersCome(t *testing.T) {
 	b.expect(t, ingress, fromClient(flags(syn), func(p *packet) { p.dst = netip.MustParseAddr("10.9.0.99") }).frame(), passed, nil, nil)
 }
 
+// TestWhatStaysIsNeverAbsent changes everything around a rule while packets for it keep coming.
+func TestWhatStaysIsNeverAbsent(t *testing.T) {
+	b := newBench(t)
+	b.slot(word(0, no, no, slotOwn))
+	v := VIP{Address: testVIP, Interface: b.ifindex, MAC: ownMAC}
+	a := Setup{VIPs: []VIP{v}, Rules: []Rule{tcpRule(0, PortRange{testPort, testPort})}}
+	other := Setup{VIPs: []VIP{vip("10.0.0.1"), vip("10.0.0.2"), v},
+		Rules: []Rule{tcpRule(0, PortRange{0, 65535}), tcpRule(2, PortRange{testPort, 65535}), tcpRule(1, PortRange{1, 2})}}
+	stop, done := make(chan bool), make(chan uint64)
+	go func() {
+		var n uint64
+		for {
+			select {
+			case <-stop:
+				done <- n
+				return
+			default:
+				_ = b.time(b.f.programs[ingress], fromClient().frame())
+				n++
+			}
+		}
+	}()
+	for range 100 {
+		if err := errors.Join(b.f.Configure(other), b.f.Configure(a)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	rounds := <-done
+	c, err := b.f.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Counters{AcceptOwner: c.Of(AcceptOwner)}); c != want || c.Of(AcceptOwner) != rounds*packetsAtOnce {
+		t.Errorf("%d packets counted %v, want all accepted", rounds*packetsAtOnce, c)
+	}
+}
+
 func TestDirectorStaysWhenTheSetupChanges(t *testing.T) {
 	b := newBench(t)
 	if err := b.f.SetDirector(0, true); err != nil {
