@@ -37,7 +37,8 @@ type Machine struct {
 	released  ViewID // announced
 	installed ViewID // of the filter; zero: it owns nothing
 	departed  [MaxHosts]departure
-	astray    time.Duration // how long a linked host has been in a higher view without us
+	astray    time.Duration // how long we have been in a view beside one that takes precedence
+	dropping  time.Duration // how long the clique has been without a member of our view that we are linked with
 
 	sent   sendings
 	events []Event
@@ -69,8 +70,18 @@ func (m *Machine) Tick(now time.Time) Output {
 	m.ticked = now
 	m.waited += counted
 	m.viewAge += counted
-	m.goAstray(now, counted)
+	c := m.surroundings().choose()
+	m.astray = lasting(m.astray, counted, m.isAstray(c))
+	m.dropping = lasting(m.dropping, counted, m.dropsLinked(c))
 	return m.decide(now)
+}
+
+// lasting counts how long something has been so.
+func lasting(so, counted time.Duration, is bool) time.Duration {
+	if !is {
+		return 0
+	}
+	return so + counted
 }
 
 // stalled takes note that we have not been listening: nobody is accused for that, but nobody's old word counts as new either.

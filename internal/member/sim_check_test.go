@@ -12,7 +12,7 @@ import (
 // togetherFor is how long two hosts must have heard each other without a gap of the detection time before an overlap
 // between them counts as a fault: the time that two cut-off parts may take to become one view again, or to find out
 // that they cannot.
-const togetherFor = detection
+const togetherFor = 2 * detection
 
 // longGap is a silence that ends being together. It is the detection time less what the two ends may differ in noticing that
 // a line has been cut: the time between two heartbeats, and their way.
@@ -172,7 +172,7 @@ func (c *checker) excuse(a, b *simHost) (string, bool) {
 		return fmt.Sprintf("they have heard each other for %v", d), false
 	}
 	for _, k := range a.world.hosts {
-		if k == a || k == b || !a.filter.view.Names(k.id, k.boot) && !b.filter.view.Names(k.id, k.boot) {
+		if k == a || k == b || !a.filter.has(k) && !b.filter.has(k) {
 			continue
 		}
 		if d := min(c.together(a, k), c.together(b, k)); d >= togetherFor {
@@ -187,6 +187,9 @@ func (c *checker) excuse(a, b *simHost) (string, bool) {
 	}
 	return "", true
 }
+
+// has reports whether the whole share of a view with k is installed.
+func (f *filter) has(k *simHost) bool { return f.whole && f.view.Names(k.id, k.boot) }
 
 // leaseTooLong: once b has the whole share of a view, every member of it has stopped confirming a, in case a is still in
 // an earlier one. So a cannot have a lease if it hears one of them, whether or not it is heard itself.

@@ -99,7 +99,7 @@ func (m *Machine) mustYield(now time.Time, c choice) bool {
 	}
 	limit := m.detection()
 	if !c.in {
-		limit = 3 * m.timing.Interval
+		limit = m.patience()
 	}
 	if m.astray < limit {
 		return false
@@ -108,19 +108,17 @@ func (m *Machine) mustYield(now time.Time, c choice) bool {
 	return true
 }
 
-// goAstray counts how long we have been in a view beside another one that takes precedence.
-func (m *Machine) goAstray(_ time.Time, counted time.Duration) {
+// isAstray reports whether our view runs beside another one, within hearing, that takes precedence.
+func (m *Machine) isAstray(c choice) bool {
 	if m.view.IsZero() {
-		return
+		return false
 	}
-	c := m.surroundings().choose()
 	for id := range m.Heard().All() {
 		if m.precedes(id, c) {
-			m.astray += counted
-			return
+			return true
 		}
 	}
-	m.astray = 0
+	return false
 }
 
 // precedes reports whether a heard host is in a foreign view that ours should give way to.
@@ -149,6 +147,9 @@ func (m *Machine) propose(now time.Time, c choice) {
 	if v.sameContent(m.view) && !m.stuck() {
 		return
 	}
+	if m.dropsLinked(c) && m.dropping < m.patience() {
+		return
+	}
 	if !m.proposed.IsZero() && now.Sub(m.proposed) < m.timing.Interval {
 		return // the next tick will do
 	}
@@ -156,6 +157,21 @@ func (m *Machine) propose(now time.Time, c choice) {
 	m.event(now, ViewProposed, m.self, "")
 	m.accept(now, v, "proposed by this host")
 }
+
+// dropsLinked reports whether a clique leaves out a member of our view that we are linked with. While links come and go
+// in a healing network such a clique may be that of a moment, so it has to last.
+func (m *Machine) dropsLinked(c choice) bool {
+	for _, member := range m.view.Members {
+		p := &m.peers[member.ID]
+		if p.linked && p.boot == member.Boot && !c.hosts.Has(member.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// patience is how long a state of the network that others may see otherwise has to last before we act on it.
+func (m *Machine) patience() time.Duration { return 3 * m.timing.Interval }
 
 func (m *Machine) candidate(id ID) Member {
 	if id == m.self {

@@ -1,0 +1,56 @@
+package balance
+
+import (
+	"testing"
+
+	"github.com/muster-ha/muster/internal/member"
+	"pgregory.net/rapid"
+)
+
+func viewOf(may member.Set, mayNot member.Set) member.View {
+	var v member.View
+	for id := range (may | mayNot).All() {
+		v.Members = append(v.Members, member.Member{ID: id, Attributes: member.Attributes{Director: may.Has(id)}})
+	}
+	return v
+}
+
+func TestDirectorsAreSpread(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		may := member.Set(rapid.Uint32().Draw(t, "may"))
+		mayNot := member.Set(rapid.Uint32().Draw(t, "may not")) &^ may
+		vips := rapid.IntRange(0, 100).Draw(t, "vips")
+		got := Directors(viewOf(may, mayNot), vips)
+		if len(got) != vips {
+			t.Fatalf("%d directors for %d VIPs", len(got), vips)
+		}
+		n := map[uint8]int{}
+		for _, id := range got {
+			n[id]++
+			if may == 0 && id != Nobody || may != 0 && !may.Has(member.ID(id)) {
+				t.Fatalf("%d directs and may not: %v", id, got)
+			}
+		}
+		for id := range may.All() {
+			if n[uint8(id)] < vips/may.Len() || n[uint8(id)] > (vips+may.Len()-1)/may.Len() {
+				t.Fatalf("host %d directs %d of %d VIPs among %d hosts", id, n[uint8(id)], vips, may.Len())
+			}
+		}
+	})
+}
+
+// TestDirectorsStay: with one VIP nothing moves unless its director goes, or one with a better rank comes.
+func TestDirectorsStay(t *testing.T) {
+	for vip := range 20 {
+		all := Directors(viewOf(member.First(5), 0), vip+1)[vip:]
+		for gone := range member.ID(5) {
+			one := func(s member.Set) uint8 {
+				return firstOf(vipRanking(vip), s)
+			}
+			before, after := one(member.First(5)), one(member.First(5).Without(gone))
+			if before != uint8(gone) && after != before {
+				t.Errorf("VIP %d moved from %d to %d when %d left (%v)", vip, before, after, gone, all)
+			}
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package balance
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/muster-ha/muster/internal/member"
+	"pgregory.net/rapid"
+)
+
+func some(buckets ...int) Bitmap {
+	var m Bitmap
+	for _, b := range buckets {
+		m.Set(b)
+	}
+	return m
+}
+
+func TestSlot(t *testing.T) {
+	const n = Nobody
+	tests := []struct {
+		name    string
+		self    member.ID
+		owner   uint8
+		holding member.Set
+		want    Slot
+	}{
+		{"owner, nobody holds", 1, 1, 0, Slot{1, n, n, Last}},
+		{"owner among holders", 1, 1, member.Of(0, 1, 2), Slot{1, 0, 2, Ask}},
+		{"owner, one holds", 1, 1, member.Of(4), Slot{1, 4, n, Ask}},
+		{"owner, four hold: the first two", 0, 0, member.Of(1, 2, 3, 4), Slot{0, 1, 2, Ask}},
+		{"first holder", 0, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}},
+		{"middle holder", 2, 1, member.Of(0, 2, 3), Slot{1, 3, n, Ask}},
+		{"last holder", 3, 1, member.Of(0, 2, 3), Slot{1, n, n, Ask | Last}},
+		{"the only holder", 3, 1, member.Of(3), Slot{1, n, n, Ask | Last}},
+		{"not in the chain", 3, 1, member.Of(0), Slot{1, n, n, Ask}},
+		{"not in the chain, nobody holds", 3, 1, 0, Slot{1, n, n, 0}},
+		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{n, 31, n, Ask}},
+		{"nobody owns, nobody holds", 2, n, 0, Slot{n, n, n, 0}},
+		{"the highest host", 31, 0, member.Of(31), Slot{0, n, n, Ask | Last}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := slot(test.self, test.owner, test.holding); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// plainSlot says the same as Slots in the words of the design, one bucket at a time.
+func plainSlot(self member.ID, t *Table, b int, own Bitmap, mine Holding, others []Holding) Slot {
+	s := Slot{Owner: t[b], Second: Nobody, Third: Nobody}
+	if own.Has(b) {
+		s.Flags |= Own
+	}
+	var chain []uint8
+	mine.ID = self
+	for _, h := range append([]Holding{mine}, others...) {
+		if uint8(h.ID) != t[b] && (h.Unknown || h.Buckets.Has(b)) {
+			chain = append(chain, uint8(h.ID))
+		}
+	}
+	if len(chain) > 0 {
+		s.Flags |= Ask
+	}
+	slices.Sort(chain)
+	chain = append([]uint8{t[b]}, chain...)
+	i := slices.Index(chain, uint8(self))
+	if i < 0 {
+		return s
+	}
+	rest := append(chain[i+1:], Nobody, Nobody)
+	s.Second, s.Third = rest[0], rest[1]
+	if s.Second == Nobody {
+		s.Flags |= Last
+	}
+	return s
+}
+
+func TestSlotsSayWhatTheDesignSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 6).Draw(t, "hosts")
+		eligible := member.Set(rapid.Uint32().Draw(t, "eligible"))
+		table := NewRankings(make([]int, n)).Table(eligible)
+		self := member.ID(rapid.IntRange(0, n-1).Draw(t, "self"))
+		holding := func(id member.ID) Holding {
+			h := Holding{ID: id, Unknown: rapid.IntRange(0, 3).Draw(t, "unknown") == 0}
+			for i := range h.Buckets {
+				h.Buckets[i] = rapid.Uint64().Draw(t, "word") & rapid.Uint64().Draw(t, "word")
+			}
+			return h
+		}
+		var others []Holding
+		for id := member.ID(n); id > 0; id-- {
+			if id-1 != self {
+				others = append(others, holding(id-1))
+			}
+		}
+		mine, own := holding(self), OwnBitmap(table, self)
+		own[3] = 0
+		var out [Buckets]uint32
+		Slots(self, table, own, mine, others, &out)
+		for b, word := range out {
+			if want := plainSlot(self, table, b, own, mine, others); word != want.Word() {
+				t.Fatalf("bucket %d: %08x, want %08x %+v", b, word, want.Word(), want)
+			}
+		}
+	})
+}
+
+// TestChainVisitsEveryHolderOnce follows Second from host to host as a packet does.
+func TestChainVisitsEveryHolderOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		holding := member.Set(rapid.Uint32().Draw(t, "holding"))
+		owner := uint8(rapid.IntRange(0, 31).Draw(t, "owner"))
+		var visited member.Set
+		for at := owner; ; {
+			if visited.Has(member.ID(at)) {
+				t.Fatalf("a loop at %d", at)
+			}
+			visited = visited.With(member.ID(at))
+			s := slot(member.ID(at), owner, holding)
+			if last := s.Flags&Last != 0; last != (s.Second == Nobody) {
+				t.Fatalf("host %d: last %v, second %d", at, last, s.Second)
+			}
+			if s.Second == Nobody {
+				break
+			}
+			at = s.Second
+		}
+		if want := holding.With(member.ID(owner)); visited != want {
+			t.Fatalf("visited %b, want %b", visited, want)
+		}
+	})
+}
+
+func TestBitmap(t *testing.T) {
+	a, b := some(0, 63, 64, 4095), some(63, 64, 100)
+	tests := []struct {
+		name string
+		got  Bitmap
+		want Bitmap
+	}{
+		{"and", a.And(b), some(63, 64)},
+		{"or", a.Or(b), some(0, 63, 64, 100, 4095)},
+		{"and not", a.AndNot(b), some(0, 4095)},
+		{"full and", Full().And(b), b},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if test.got != test.want {
+				t.Errorf("got %v, want %v", test.got, test.want)
+			}
+		})
+	}
+	if a != some(0, 63, 64, 4095) {
+		t.Error("an operation has changed its operand")
+	}
+	full := Full()
+	if n := full.Count(); n != Buckets {
+		t.Errorf("all are %d", n)
+	}
+	b.Clear(100)
+	if b.Has(100) || !b.Has(63) || b.Count() != 2 || !b.Any() || (&Bitmap{}).Any() {
+		t.Errorf("after clearing 100: %v", b)
+	}
+}
+
+func TestWord(t *testing.T) {
+	if got := (Slot{1, 2, Nobody, Own | Last}).Word(); got != 0x05ff0201 {
+		t.Errorf("got %08x", got)
+	}
+}
+
+// BenchmarkViewChange is what a view change costs with 64 rules of which everyone may hold anything.
+func BenchmarkViewChange(b *testing.B) {
+	r := NewRankings([]int{1, 1, 1})
+	var out [Buckets]uint32
+	for b.Loop() {
+		for range member.MaxRules {
+			t := r.Table(0b111)
+			Slots(1, t, OwnBitmap(t, 1), Holding{ID: 1, Buckets: some(1, 2, 3)}, []Holding{{ID: 0, Unknown: true}, {ID: 2, Buckets: some(7)}}, &out)
+		}
+	}
+}
