@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/system"
 )
 
 const (
@@ -18,11 +19,19 @@ func (h *host) heal(ctx context.Context) {
 	for pause(ctx, healPause) {
 		var found []string
 		for _, d := range h.changes.Restore() {
-			found = append(found, fmt.Sprintf("%s was found %s instead of %s", d.What, d.Found, d.Expected))
+			found = append(found, described(d))
 		}
 		broken := h.filter.Healthy()
 		h.do(ctx, func() { h.healed(found, broken) })
 	}
+}
+
+// described says in a line what was found changed and what became of it.
+func described(d system.Drift) string {
+	if d.Err != nil {
+		return fmt.Sprintf("%s was found %s instead of %s and cannot be put back: %v", d.What, d.Found, d.Expected, d.Err)
+	}
+	return fmt.Sprintf("%s was found %s instead of %s; put back", d.What, d.Found, d.Expected)
 }
 
 // rearm attaches the filter where it is missing.
@@ -42,6 +51,7 @@ func (h *host) rearm() error {
 func (h *host) healed(found []string, broken error) {
 	armed := true
 	if broken != nil {
+		h.log.Warn("somebody took the filter away; arming it again", "err", broken)
 		found = append(found, broken.Error())
 		if err := h.rearm(); err != nil {
 			armed = false
@@ -49,8 +59,7 @@ func (h *host) healed(found []string, broken error) {
 		}
 	}
 	for _, what := range found {
-		h.log.Warn("somebody changed this host under the agent; put back", "what", what)
-		h.record(api.Event{Kind: "drift", Host: h.opt.Host, Text: what + "; put back"})
+		h.record(api.Event{At: time.Now(), Kind: "drift", Host: h.opt.Host, Text: what})
 	}
 	h.drift = append(h.drift, found...)
 	h.drift = h.drift[max(0, len(h.drift)-keptDrift):]

@@ -47,6 +47,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer server.Close()
+	hurry(o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
 		_, undo := Cleanup(o.RunDir, o.Log)
@@ -80,7 +81,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 	h.attributes = h.offered()
 	h.machine = member.New(member.Params{
 		Self: self, Boot: h.boot, Hosts: len(o.Config.Hosts),
-		Timing: member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
+		Timing:    member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
 		HighEpoch: h.loadEpoch(), Config: configID(o.Config), Attrs: h.attributes,
 	}, time.Now())
 	if err := h.openNetwork(secret); err != nil {
@@ -197,7 +198,7 @@ func (h *host) tearDown() error {
 	h.filter.SetLease(0)
 	h.network.SayFarewell()
 	h.guard.Dismiss()
-	errs := []error{h.network.Close(), h.filter.Close(), h.changes.Undo()}
+	errs := []error{h.network.Close(), h.filter.Close(), h.changes.Undo(), h.changes.Close()}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("leave host %s: %w (what is left is undone by `muster stop --run-dir %s`)", h.opt.Host, err, h.opt.RunDir)
 	}

@@ -39,6 +39,7 @@ func (h *host) carry(cfg *config.Config) error {
 	if err := h.filter.Configure(setup(cfg, uint8(h.self), links)); err != nil {
 		return fmt.Errorf("configure filter: %w", err)
 	}
+	h.changes.Unclaim(vip.Carried) // what the configuration still names is claimed again below
 	old := h.vips
 	h.vips = nil
 	for i, v := range cfg.VIPs {
@@ -121,4 +122,3 @@ func (h *host) linkAddresses() []heartbeat.LinkAddr {
 	}
 	return list
 }
-
