@@ -118,8 +118,9 @@ func TestWhatStaysIsNeverAbsent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Counters{AcceptOwner: c.Of(AcceptOwner)}); c != want || c.Of(AcceptOwner) != rounds*packetsAtOnce {
-		t.Errorf("%d packets counted %v, want all accepted", rounds*packetsAtOnce, c)
+	sent := rounds * packetsAtOnce // at least: a round that a signal interrupts begins anew
+	if want := (Counters{AcceptOwner: c.Of(AcceptOwner)}); c != want || sent == 0 || c.Of(AcceptOwner) < sent {
+		t.Errorf("%d packets counted %v, want all accepted", sent, c)
 	}
 }
 
