@@ -34,13 +34,13 @@ func (l *Lab) Explain(w io.Writer) {
 	h := l.Hosts()[0]
 	fmt.Fprintf(w, "Lab %s is running. To look at it:\n", l.name)
 	for _, line := range [][2]string{
-		{"lab exec " + h.name + " -- muster status", "what host " + h.name + " knows"},
-		{"lab exec c1 -- muster lab load http --rate 200 --duration 5s --table", "clients"},
-		{"lab fault b cut", "and: " + "restore, freeze, thaw, kill, start, loss 20"},
-		{"lab exec " + h.name + " -- bash", "a shell on the host"},
-		{"lab down", "remove it"},
+		{"exec " + h.name + " -- muster status", "what host " + h.name + " knows"},
+		{"exec c1 -- muster lab load http --rate 200 --duration 5s --table", "clients"},
+		{"fault b cut", "and: restore, freeze, thaw, kill, start, loss 20"},
+		{"exec " + h.name + " -- bash", "a shell on the host"},
+		{"down", "remove it"},
 	} {
-		fmt.Fprintf(w, "  %s %-72s # %s\n", l.binary, line[0], line[1])
+		fmt.Fprintf(w, "  %s lab --lab %s %-66s # %s\n", l.binary, l.name, line[0], line[1])
 	}
 	fmt.Fprintf(w, "  %s -c %s --run-dir %s status\n", l.binary, l.ConfigPath(), h.RunDir())
 	fmt.Fprintf(w, "  ip netns exec %s ...        # the same namespaces, with iproute2\n", h.Namespace())

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	readyPoll = 50 * time.Millisecond
+	readyPoll = 100 * time.Millisecond // a look starts a process for each host
 	tailBytes = 2048
 )
 
@@ -77,11 +77,11 @@ func (l *Lab) WaitReady(ctx context.Context, names ...string) (epoch uint64, err
 		if problem == nil {
 			return epoch, nil
 		}
-		ended := l.ended(late)
-		if ended {
-			problem = errors.New("its agent does not run")
+		ended := slices.IndexFunc(names, l.ended)
+		if ended >= 0 {
+			late, problem = names[ended], errors.New("its agent does not run")
 		}
-		if ended || ctx.Err() != nil {
+		if ended >= 0 || ctx.Err() != nil {
 			return 0, fmt.Errorf("wait for %s to serve: %w; the end of its log:\n%s", late, problem, l.logTail(late))
 		}
 		select {

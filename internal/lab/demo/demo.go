@@ -22,6 +22,7 @@ const (
 
 // Options says how to show it.
 type Options struct {
+	Name     string    // of the lab; default: a random one
 	Binary   string    // path of muster
 	Stay     bool      // leave the cluster running
 	Out      io.Writer // where to show it
@@ -45,7 +46,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	s := &show{Options: o, feed: newFeed(), paint: newPainter(o.Out, o.Terminal)}
 	s.paint.say("Three hosts and a client on this machine, in network namespaces. Each host runs a muster agent and a web application.")
-	s.lab, err = lab.Up(ctx, lab.Options{Hosts: hosts, Clients: 1, Binary: o.Binary, Detached: o.Stay})
+	s.lab, err = lab.Up(ctx, lab.Options{Name: o.Name, Hosts: hosts, Clients: 1, Binary: o.Binary, Detached: o.Stay})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,18 +51,23 @@ func (s *screen) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func labs(t *testing.T) []string {
+// mustBeGone checks that nothing of a lab is left.
+func mustBeGone(t *testing.T, name string) {
 	t.Helper()
-	names, err := lab.List()
-	if err != nil {
-		t.Fatal(err)
+	if l, err := lab.Open(name); err == nil {
+		t.Errorf("lab %s is still there", name)
+		l.Down()
 	}
-	return names
+	for _, pattern := range []string{"/run/netns/" + name + "-*", os.TempDir() + "/muster-lab-" + name + "-*"} {
+		if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
 }
 
 func TestRunShowsEveryEventAndLeavesNothing(t *testing.T) {
 	var out screen
-	if err := demo.Run(t.Context(), demo.Options{Binary: os.Args[0], Out: &out, Pace: 0.4}); err != nil {
+	if err := demo.Run(t.Context(), demo.Options{Name: "demoall", Binary: os.Args[0], Out: &out, Pace: 0.4}); err != nil {
 		t.Fatalf("%v\n%s", err, out.text.String())
 	}
 	text := out.text.String()
@@ -82,30 +86,23 @@ func TestRunShowsEveryEventAndLeavesNothing(t *testing.T) {
 	if t.Failed() {
 		t.Log(text)
 	}
-	if left, _ := filepath.Glob("/tmp/muster-lab-*/logs/../run/*/status.json"); len(left) > 0 && len(labs(t)) == 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	mustBeGone(t, "demoall")
 }
 
 func TestRunCleansUpWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	before := labs(t)
-	out := screen{want: "Power cut", found: cancel}
-	err := demo.Run(ctx, demo.Options{Binary: os.Args[0], Out: &out})
+	out := &screen{want: "Power cut", found: cancel}
+	err := demo.Run(ctx, demo.Options{Name: "democut", Binary: os.Args[0], Out: out})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v\n%s", err, out.text.String())
 	}
-	for _, name := range labs(t) {
-		if !slices.Contains(before, name) {
-			t.Errorf("lab %s is still there", name)
-		}
-	}
+	mustBeGone(t, "democut")
 }
 
 func TestRunWithStayLeavesItRunningAndSaysHowToLook(t *testing.T) {
 	var out screen
-	if err := demo.Run(t.Context(), demo.Options{Binary: os.Args[0], Out: &out, Stay: true, Pace: 0.1}); err != nil {
+	if err := demo.Run(t.Context(), demo.Options{Name: "demostay", Binary: os.Args[0], Out: &out, Stay: true, Pace: 0.1}); err != nil {
 		t.Fatalf("%v\n%s", err, out.text.String())
 	}
 	m := regexp.MustCompile(`Lab (\w+) is running`).FindStringSubmatch(out.text.String())
@@ -122,4 +119,5 @@ func TestRunWithStayLeavesItRunningAndSaysHowToLook(t *testing.T) {
 	if err := l.Down(); err != nil {
 		t.Error(err)
 	}
+	mustBeGone(t, "demostay")
 }

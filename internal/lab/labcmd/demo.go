@@ -29,6 +29,7 @@ func NewDemo() *cobra.Command {
 			return demo.Run(ctx, o)
 		},
 	}
+	cmd.Flags().StringVar(&o.Name, "lab", "", "name of the lab (default: a random one)")
 	cmd.Flags().BoolVar(&o.Stay, "stay", false, "leave the cluster running and say how to look at it")
 	cmd.Flags().Float64Var(&o.Pace, "pace", 1, "factor of all pauses")
 	return cmd

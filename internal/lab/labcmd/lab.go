@@ -149,6 +149,10 @@ func newExec(name *string) *cobra.Command {
 			}
 			command := node.Exec(context.Background(), l.Expand(args[0], args[1:])...)
 			command.Stdin, command.Stdout, command.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			// Ctrl-C is for the command, which has the same terminal; this program waits for its end.
+			interrupts := make(chan os.Signal, 1)
+			signal.Notify(interrupts, os.Interrupt)
+			defer signal.Stop(interrupts)
 			return command.Run()
 		},
 	}

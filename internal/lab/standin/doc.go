@@ -6,7 +6,7 @@
 //
 // Concurrency: a process has one agent.
 //
-// Failure behaviour: a host not heard for a quarter of a second is taken to be dead.
+// Failure behaviour: a host not heard for a second is taken to be dead.
 //
 // Testing: the tests of lab and demo run it.
 package standin

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -58,6 +59,7 @@ type agent struct {
 	peers map[string]netip.Addr
 	vip   netip.Prefix
 	alive map[string]peer
+	began time.Time
 	has   bool // the address is here
 }
 
