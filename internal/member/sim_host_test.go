@@ -59,9 +59,9 @@ func (h *simHost) start() {
 		Self: h.id, Boot: h.boot, Hosts: len(w.hosts), Timing: timing,
 		HighEpoch: h.savedEpoch, Config: h.config, Attrs: h.attrs,
 	}, w.now)
-	h.machine.SetConfigs(w.now, h.config, h.pending)
 	w.check.started(h)
 	w.logf("host %d starts, boot %d", h.id, h.boot)
+	h.act(h.machine.SetConfigs(w.now, h.config, h.pending))
 	h.later(w.between(0, interval), h.tick)
 }
 
