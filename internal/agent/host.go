@@ -53,6 +53,7 @@ type host struct {
 	checks      *checks
 	peers       []peer
 	orders      orders
+	ghosts      map[member.ID]time.Time // hosts whose agent was killed, and until when they are asked
 	drained     bool
 	leaving     bool
 	disarmed    bool // the filter is known to be broken: accept nothing

@@ -21,6 +21,7 @@ func (h *host) loop(ctx context.Context) {
 		case <-ticker.C:
 			h.listen() // what waits in the queue counts before silence does
 			h.act(h.machine.Tick(time.Now()))
+			h.layGhosts(time.Now())
 			h.speak()
 		case <-h.network.Wake():
 			h.listen()
@@ -54,7 +55,7 @@ func (h *host) do(ctx context.Context, f func()) bool {
 func (h *host) listen() {
 	h.network.Drain(func(in heartbeat.Received) {
 		if in.Farewell {
-			h.act(h.machine.Farewell(in.At, in.From, in.Boot))
+			h.farewell(in)
 			return
 		}
 		h.note(in.Message, in.At)

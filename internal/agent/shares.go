@@ -18,7 +18,8 @@ type shares struct {
 	view      member.View // released for, or installed; zero: none
 	installed bool
 	rules     []ruleShare
-	directors []uint8 // by VIP, of view
+	directors []uint8    // by VIP, of view
+	ghosts    member.Set // hosts whose agent was killed a moment ago: their kernels still have their connections
 }
 
 // ruleShare is one rule's part of shares.
@@ -84,19 +85,44 @@ func (s *shares) release(v member.View) {
 		r.table = tables[eligible]
 		r.own = r.own.And(balance.OwnBitmap(r.table, s.self))
 		r.mine = balance.Holding{ID: s.self, Unknown: true}
-		r.others = unknownHoldings(v, s.self)
+		r.others = s.unknownHoldings()
 	}
 }
 
-// unknownHoldings takes every other member of the view to hold everything.
-func unknownHoldings(v member.View, self member.ID) []balance.Holding {
+// haunt sets the ghosts and reports whether that changes anything.
+func (s *shares) haunt(ghosts member.Set) bool {
+	if s.ghosts == ghosts {
+		return false
+	}
+	s.ghosts = ghosts
+	for i := range s.rules {
+		r := &s.rules[i]
+		r.others = slices.DeleteFunc(r.others, func(h balance.Holding) bool { return h.Ghost })
+		r.others = append(r.others, s.ghostHoldings()...)
+	}
+	return true
+}
+
+// ghostHoldings are of hosts that are in no view and may still have connections everywhere.
+func (s *shares) ghostHoldings() []balance.Holding {
 	var out []balance.Holding
-	for _, m := range v.Members {
-		if m.ID != self {
-			out = append(out, balance.Holding{ID: m.ID, Unknown: true})
+	for id := range s.ghosts.All() {
+		if _, in := s.view.Member(id); !in && id != s.self {
+			out = append(out, balance.Holding{ID: id, Unknown: true, Ghost: true})
 		}
 	}
 	return out
+}
+
+// unknownHoldings takes every other member of the view to hold everything, and the ghosts too.
+func (s *shares) unknownHoldings() []balance.Holding {
+	var out []balance.Holding
+	for _, m := range s.view.Members {
+		if m.ID != s.self {
+			out = append(out, balance.Holding{ID: m.ID, Unknown: true})
+		}
+	}
+	return append(out, s.ghostHoldings()...)
 }
 
 // install takes the whole share: every member of the view has released.

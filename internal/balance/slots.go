@@ -9,7 +9,7 @@ import (
 // Slots works out a rule's slots for the filter of host self: t is the table of the view, own the buckets in which self accepts
 // now, mine where self still has connections that are not in its buckets, others the same of the other members.
 //
-// The chain of a bucket is its owner, then those that may still hold connections in it, by rising index
+// The chain of a bucket is its owner, then those that may still hold connections in it, by rising index, ghosts last
 // (docs/design/0002-filter.md).
 func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding, out *[Buckets]uint32) {
 	var holders holderWords
@@ -24,7 +24,7 @@ func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding,
 		for bit := range 64 {
 			b := word*64 + bit
 			holding := holders.at(bit)
-			s := slot(self, t[b], holding)
+			s := slot(self, t[b], holding, holders.ghosts)
 			if own[word]>>bit&1 != 0 {
 				s.Flags |= Own
 			}
@@ -34,7 +34,7 @@ func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding,
 }
 
 // slot is everything of a slot but the own flag.
-func slot(self member.ID, owner uint8, holding member.Set) Slot {
+func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 	s := Slot{Owner: owner, Second: Nobody, Third: Nobody}
 	holding = holding.Without(member.ID(owner)) // no host has the index Nobody
 	if holding != 0 {
@@ -44,7 +44,7 @@ func slot(self member.ID, owner uint8, holding member.Set) Slot {
 	switch {
 	case owner == uint8(self):
 	case holding.Has(self):
-		after = holding &^ member.First(int(self)+1)
+		after = holding &^ (member.First(int(self)+1) &^ ghosts)
 	default:
 		return s // not in the chain
 	}
@@ -52,11 +52,20 @@ func slot(self member.ID, owner uint8, holding member.Set) Slot {
 		s.Flags |= Last
 		return s
 	}
-	s.Second = uint8(after.Lowest())
-	if after = after.Without(after.Lowest()); after != 0 {
-		s.Third = uint8(after.Lowest())
+	second := nextOf(after, ghosts)
+	s.Second = uint8(second)
+	if after = after.Without(second); after != 0 {
+		s.Third = uint8(nextOf(after, ghosts))
 	}
 	return s
+}
+
+// nextOf is the first of a part of the chain that is not empty.
+func nextOf(after, ghosts member.Set) member.ID {
+	if living := after &^ ghosts; living != 0 {
+		return living.Lowest()
+	}
+	return after.Lowest()
 }
 
 // holderWords goes through the holdings of all hosts 64 buckets at a time.
@@ -64,6 +73,7 @@ type holderWords struct {
 	maps    [member.MaxHosts]*Bitmap
 	unknown member.Set
 	known   member.Set
+	ghosts  member.Set
 	words   [member.MaxHosts]uint64
 	any     uint64
 }
@@ -71,6 +81,9 @@ type holderWords struct {
 func (h *holderWords) add(id member.ID, holding *Holding) {
 	if id >= member.MaxHosts {
 		return
+	}
+	if holding.Ghost {
+		h.ghosts = h.ghosts.With(id)
 	}
 	if holding.Unknown {
 		h.unknown = h.unknown.With(id)

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -24,24 +25,28 @@ func TestSlot(t *testing.T) {
 		owner   uint8
 		holding member.Set
 		want    Slot
+		ghosts  member.Set
 	}{
-		{"owner, nobody holds", 1, 1, 0, Slot{1, n, n, Last}},
-		{"owner among holders", 1, 1, member.Of(0, 1, 2), Slot{1, 0, 2, Ask}},
-		{"owner, one holds", 1, 1, member.Of(4), Slot{1, 4, n, Ask}},
-		{"owner, four hold: the first two", 0, 0, member.Of(1, 2, 3, 4), Slot{0, 1, 2, Ask}},
-		{"first holder", 0, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}},
-		{"middle holder", 2, 1, member.Of(0, 2, 3), Slot{1, 3, n, Ask}},
-		{"last holder", 3, 1, member.Of(0, 2, 3), Slot{1, n, n, Ask | Last}},
-		{"the only holder", 3, 1, member.Of(3), Slot{1, n, n, Ask | Last}},
-		{"not in the chain", 3, 1, member.Of(0), Slot{1, n, n, Ask}},
-		{"not in the chain, nobody holds", 3, 1, 0, Slot{1, n, n, 0}},
-		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{n, 31, n, Ask}},
-		{"nobody owns, nobody holds", 2, n, 0, Slot{n, n, n, 0}},
-		{"the highest host", 31, 0, member.Of(31), Slot{0, n, n, Ask | Last}},
+		{"owner, nobody holds", 1, 1, 0, Slot{1, n, n, Last}, 0},
+		{"owner among holders", 1, 1, member.Of(0, 1, 2), Slot{1, 0, 2, Ask}, 0},
+		{"owner, one holds", 1, 1, member.Of(4), Slot{1, 4, n, Ask}, 0},
+		{"owner, four hold: the first two", 0, 0, member.Of(1, 2, 3, 4), Slot{0, 1, 2, Ask}, 0},
+		{"first holder", 0, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}, 0},
+		{"middle holder", 2, 1, member.Of(0, 2, 3), Slot{1, 3, n, Ask}, 0},
+		{"last holder", 3, 1, member.Of(0, 2, 3), Slot{1, n, n, Ask | Last}, 0},
+		{"the only holder", 3, 1, member.Of(3), Slot{1, n, n, Ask | Last}, 0},
+		{"not in the chain", 3, 1, member.Of(0), Slot{1, n, n, Ask}, 0},
+		{"not in the chain, nobody holds", 3, 1, 0, Slot{1, n, n, 0}, 0},
+		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{n, 31, n, Ask}, 0},
+		{"nobody owns, nobody holds", 2, n, 0, Slot{n, n, n, 0}, 0},
+		{"owner, a ghost goes last", 1, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}, member.Of(0)},
+		{"owner, only a ghost", 1, 1, member.Of(0), Slot{1, 0, n, Ask}, member.Of(0)},
+		{"last living holder asks the ghost", 3, 1, member.Of(0, 2, 3), Slot{1, 0, n, Ask}, member.Of(0)},
+		{"the highest host", 31, 0, member.Of(31), Slot{0, n, n, Ask | Last}, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := slot(test.self, test.owner, test.holding); got != test.want {
+			if got := slot(test.self, test.owner, test.holding, test.ghosts); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
@@ -55,8 +60,12 @@ func plainSlot(self member.ID, t *Table, b int, own Bitmap, mine Holding, others
 		s.Flags |= Own
 	}
 	var chain []uint8
+	ghost := map[uint8]int{}
 	mine.ID = self
 	for _, h := range append([]Holding{mine}, others...) {
+		if h.Ghost {
+			ghost[uint8(h.ID)] = 1
+		}
 		if uint8(h.ID) != t[b] && (h.Unknown || h.Buckets.Has(b)) {
 			chain = append(chain, uint8(h.ID))
 		}
@@ -64,7 +73,9 @@ func plainSlot(self member.ID, t *Table, b int, own Bitmap, mine Holding, others
 	if len(chain) > 0 {
 		s.Flags |= Ask
 	}
-	slices.Sort(chain)
+	slices.SortFunc(chain, func(x, y uint8) int {
+		return cmp.Or(cmp.Compare(ghost[x], ghost[y]), cmp.Compare(x, y))
+	})
 	chain = append([]uint8{t[b]}, chain...)
 	i := slices.Index(chain, uint8(self))
 	if i < 0 {
@@ -85,7 +96,7 @@ func TestSlotsSayWhatTheDesignSays(t *testing.T) {
 		table := NewRankings(make([]int, n)).Table(eligible)
 		self := member.ID(rapid.IntRange(0, n-1).Draw(t, "self"))
 		holding := func(id member.ID) Holding {
-			h := Holding{ID: id, Unknown: rapid.IntRange(0, 3).Draw(t, "unknown") == 0}
+			h := Holding{ID: id, Unknown: rapid.IntRange(0, 3).Draw(t, "unknown") == 0, Ghost: id != self && rapid.IntRange(0, 4).Draw(t, "ghost") == 0}
 			for i := range h.Buckets {
 				h.Buckets[i] = rapid.Uint64().Draw(t, "word") & rapid.Uint64().Draw(t, "word")
 			}
@@ -113,6 +124,7 @@ func TestSlotsSayWhatTheDesignSays(t *testing.T) {
 func TestChainVisitsEveryHolderOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		holding := member.Set(rapid.Uint32().Draw(t, "holding"))
+		ghosts := member.Set(rapid.Uint32().Draw(t, "ghosts"))
 		owner := uint8(rapid.IntRange(0, 31).Draw(t, "owner"))
 		var visited member.Set
 		for at := owner; ; {
@@ -120,7 +132,7 @@ func TestChainVisitsEveryHolderOnce(t *testing.T) {
 				t.Fatalf("a loop at %d", at)
 			}
 			visited = visited.With(member.ID(at))
-			s := slot(member.ID(at), owner, holding)
+			s := slot(member.ID(at), owner, holding, ghosts)
 			if last := s.Flags&Last != 0; last != (s.Second == Nobody) {
 				t.Fatalf("host %d: last %v, second %d", at, last, s.Second)
 			}

@@ -39,5 +39,6 @@ func (s Slot) Word() uint32 {
 type Holding struct {
 	ID      member.ID
 	Unknown bool   // has not announced since the release for the current view: taken to hold everything
+	Ghost   bool   // not a member: its agent died, its kernel lives and resets what it does not know, so it is asked last
 	Buckets Bitmap // meaningful when not Unknown
 }
