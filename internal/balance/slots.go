@@ -44,7 +44,12 @@ func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 	switch {
 	case owner == uint8(self):
 	case holding.Has(self):
-		after = holding &^ (member.First(int(self)+1) &^ ghosts)
+		after = holding &^ member.First(int(self)+1)
+		if !ghosts.Has(self) {
+			after = after&^ghosts | holding&ghosts
+		} else {
+			after &= ghosts
+		}
 	default:
 		return s // not in the chain
 	}
