@@ -59,7 +59,8 @@ type host struct {
 	disarmed    bool // the filter is known to be broken: accept nothing
 	ready       bool // sd_notify has been told
 	lastScan    scan
-	drift       []string // what was found changed lately and has been put back
+	lastView    member.Set // hosts of the last view installed
+	drift       []string   // what was found changed lately and has been put back
 	savedEpoch  uint64
 	epochWriter chan uint64
 }

@@ -99,6 +99,7 @@ func (h *host) apply(step member.Step) member.Output {
 		h.shares.install()
 		h.fillSlots()
 		h.direct()
+		h.reannounce(step.View)
 		h.saveEpoch(step.View.Epoch)
 		return h.machine.Installed(now, step.View.ViewID)
 	}
@@ -126,6 +127,19 @@ func (h *host) direct() {
 			continue
 		}
 		h.vips[vip].announce(on)
+	}
+}
+
+// reannounce repeats where the VIPs are when hosts have come together: after a partition, each side's clients know that side's
+// director.
+func (h *host) reannounce(v member.View) {
+	grown := v.Set()&^h.lastView != 0
+	h.lastView = v.Set()
+	if !grown {
+		return
+	}
+	for _, c := range h.vips {
+		c.announcer.Renew()
 	}
 }
 

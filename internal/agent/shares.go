@@ -19,6 +19,7 @@ type shares struct {
 	installed bool
 	rules     []ruleShare
 	directors []uint8    // by VIP, of view
+	directs   []bool     // by VIP: this host answers for it now
 	ghosts    member.Set // hosts whose agent was killed a moment ago: their kernels still have their connections
 }
 
@@ -42,6 +43,10 @@ func newShares(self member.ID, cfg *config.Config, old *shares) *shares {
 	if old == nil {
 		return s
 	}
+	for i, v := range cfg.VIPs {
+		j := slices.IndexFunc(old.config.VIPs, func(o config.VIP) bool { return o.Address == v.Address })
+		s.directs[i] = j >= 0 && old.directs[j]
+	}
 	for i := range cfg.Rules {
 		if j := old.ruleLike(cfg, i); j >= 0 {
 			s.rules[i].own = old.rules[j].own
@@ -64,7 +69,7 @@ func (s *shares) ruleLike(cfg *config.Config, i int) int {
 // withdraw gives everything up: this host is in no view.
 func (s *shares) withdraw() {
 	s.view, s.installed = member.View{}, false
-	s.directors = nil
+	s.directors, s.directs = nil, make([]bool, len(s.config.VIPs))
 	for i := range s.rules {
 		s.rules[i] = ruleShare{mine: balance.Holding{ID: s.self, Unknown: true}}
 	}
@@ -75,6 +80,9 @@ func (s *shares) withdraw() {
 func (s *shares) release(v member.View) {
 	s.view, s.installed = v, false
 	s.directors = balance.Directors(v, len(s.config.VIPs))
+	for i := range s.directs {
+		s.directs[i] = s.directs[i] && s.directors[i] == uint8(s.self)
+	}
 	tables := map[member.Set]*balance.Table{}
 	for i := range s.rules {
 		r := &s.rules[i]
@@ -128,6 +136,9 @@ func (s *shares) unknownHoldings() []balance.Holding {
 // install takes the whole share: every member of the view has released.
 func (s *shares) install() {
 	s.installed = true
+	for i := range s.directs {
+		s.directs[i] = s.directors[i] == uint8(s.self)
+	}
 	for i := range s.rules {
 		s.rules[i].own = balance.OwnBitmap(s.rules[i].table, s.self)
 	}
@@ -210,7 +221,5 @@ func (s *shares) slots(rule int, out *[balance.Buckets]uint32) {
 	balance.Slots(s.self, r.table, r.own, r.mine, r.others, out)
 }
 
-// directing reports whether this host may answer for a VIP: the director by the view, once the view is installed.
-func (s *shares) directing(vip int) bool {
-	return s.installed && vip < len(s.directors) && s.directors[vip] == uint8(s.self)
-}
+// directing reports whether this host answers for a VIP: as a share, that is given up at the release and taken at the install.
+func (s *shares) directing(vip int) bool { return s.directs[vip] }

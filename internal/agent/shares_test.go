@@ -222,6 +222,14 @@ func TestDirectorsSpreadAndWaitForTheInstall(t *testing.T) {
 	if s.directing(0) == s.directing(1) {
 		t.Errorf("two VIPs on two hosts: host 0 directs %v and %v, want one", s.directing(0), s.directing(1))
 	}
+	one := 0
+	if s.directing(1) {
+		one = 1
+	}
+	s.release(viewOf(cfg, 2, 0))
+	if !s.directing(one) || s.directing(1-one) {
+		t.Error("a release must keep the VIP that stays and must not take the one that comes")
+	}
 	s.withdraw()
 	if s.directing(0) || s.directing(1) {
 		t.Error("directs without a view")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/filter"
@@ -58,7 +59,27 @@ func (h *host) carry(cfg *config.Config) error {
 	for _, c := range old {
 		c.close()
 	}
-	return h.changes.ReleaseUnclaimed()
+	if err := h.changes.ReleaseUnclaimed(); err != nil { // addresses go while their filter is still there
+		return err
+	}
+	return h.disarmOthers(links)
+}
+
+// disarmOthers takes the filter off interfaces that no VIP is on any more, also those of an earlier agent.
+func (h *host) disarmOthers(links []vip.Interface) error {
+	armed, err := h.filter.Interfaces()
+	if err != nil {
+		return fmt.Errorf("list interfaces with the filter: %w", err)
+	}
+	for _, index := range armed {
+		if slices.ContainsFunc(links, func(l vip.Interface) bool { return l.Index == index }) {
+			continue
+		}
+		if err := h.filter.Detach(index); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findLinks finds every VIP's interface before anything is changed.
