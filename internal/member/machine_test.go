@@ -360,3 +360,47 @@ func BenchmarkReceive32(b *testing.B) {
 		c.machines[0].Receive(c.now, hb)
 	}
 }
+
+// TestDepartedHostIsWaitedFor: a view leaves out host 2, which we hear. We stop confirming its heartbeats, and do not say
+// that we have released before it says that it owns nothing, or the detection time is over.
+func TestDepartedHostIsWaitedFor(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(c *cluster)
+		want bool
+	}{
+		{"it still owns", func(*cluster) {}, false},
+		{"it is out, its filter is not empty yet", func(c *cluster) { c.speakAs(2, ViewID{Epoch: 1}) }, false},
+		{"it owns nothing", func(c *cluster) { c.speakAs(2, ViewID{}) }, true},
+		{"it says farewell", func(c *cluster) { c.machines[1].Farewell(c.now, 2, 102) }, true},
+		{"it has started anew", func(c *cluster) { c.machines[1].Receive(c.now, Heartbeat{From: 2, Boot: 5, Seq: 1}) }, true},
+		{"the detection time is over", func(c *cluster) { c.run(16) }, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(t, 3)
+			c.run(5)
+			m := c.machines[1]
+			frozen := m.Peer(2).Last.Seq
+			hb := c.machines[0].Heartbeat(c.now, 1<<40)
+			hb.View = View{ViewID: ViewID{Epoch: 50, Proposer: 0}, Config: 7, Members: m.View().Members[:2]}
+			m.Receive(c.now, hb)
+			m.Released(c.now, hb.View.ViewID)
+			c.cut = func(ID, ID) bool { return true }
+			c.machines[0], c.machines[2] = nil, nil
+			m.Receive(c.now, Heartbeat{From: 2, Boot: 102, Seq: 1 << 20, View: View{ViewID: ViewID{Epoch: 1}}, Installed: ViewID{Epoch: 1}})
+			if h := m.hearings(); h[1].Seq != frozen {
+				t.Errorf("confirms %d after host 2 was left out, it was at %d", h[1].Seq, frozen)
+			}
+			test.do(c)
+			if got := m.Heartbeat(c.now, 1).Released == hb.View.ViewID; got != test.want {
+				t.Errorf("says released: %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// speakAs lets host 1 hear from a host that it is in no view and has that view in its filter.
+func (c *cluster) speakAs(id ID, installed ViewID) {
+	c.machines[1].Receive(c.now, Heartbeat{From: id, Boot: Boot(100 + id), Seq: 1 << 21, Installed: installed})
+}

@@ -276,3 +276,27 @@ func TestFailedCheckMovesTheShare(t *testing.T) {
 		t.Errorf("owns %d, %d buckets are nobody's, %v", h.filter.own.Count(), w.unserved(), w.settled())
 	}
 }
+
+// TestChainOfHosts: 0-2-3-1 are linked one with the next only. 0 and 2 are the best pair; 3 is linked with one of them
+// and stays out, though 1, who cannot know that, would have it.
+func TestChainOfHosts(t *testing.T) {
+	w := steady(t, 1, 4)
+	for a := range w.net.cut {
+		for b := range w.net.cut {
+			w.net.cut[a][b] = a != b
+		}
+	}
+	for _, link := range [][2]int{{0, 2}, {2, 3}, {3, 1}} {
+		w.net.cut[link[0]][link[1]], w.net.cut[link[1]][link[0]] = false, false
+	}
+	w.must(t, 2*time.Second)
+	for range 1000 {
+		w.must(t, time.Millisecond)
+		if v := w.hosts[3].machine.View(); !v.IsZero() {
+			t.Fatalf("host 3 is in %v", v)
+		}
+	}
+	if v := w.hosts[0].machine.View(); v.Set() != member.Of(0, 2) || w.unserved() != 0 {
+		t.Errorf("hosts 0 and 2 are in %v, %d buckets are nobody's", v, w.unserved())
+	}
+}

@@ -15,7 +15,7 @@ func (m *Machine) adoptHeard(now time.Time) {
 		}
 		switch {
 		case v.Names(m.self, m.boot):
-			if m.offers(v.Config) {
+			if m.offers(v.Config) && !m.barred(v) {
 				m.accept(now, v, "it is higher than ours")
 			}
 		case !m.view.IsZero() && v.sharesMember(m.view) && !m.mayIgnore(id, v):
@@ -31,6 +31,21 @@ func (m *Machine) mayIgnore(id ID, v View) bool {
 	}
 	c := m.surroundings().choose()
 	return c.in && c.hosts.Len() > len(v.Members)
+}
+
+// barred reports whether a view that names us comes from hosts that do not know what we do: that we are linked with a host of a
+// better clique, one that is in a view without us and is not in theirs. It is looked at again with each heartbeat.
+func (m *Machine) barred(v View) bool {
+	c := m.surroundings().choose()
+	if c.in {
+		return false
+	}
+	for id := range (c.hosts &^ v.Set()).All() {
+		if m.peers[id].linked && m.precedes(id, c) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Machine) offers(c ConfigID) bool {
