@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,8 +24,8 @@ var testSecret = []byte("0123456789abcdef0123456789abcdef")
 // fakePath joins hosts of one process. Each has a queue that the test may look at and change.
 type fakePath struct {
 	self    member.ID
-	others  []*fakePath // by host; shared by all
-	delay   time.Duration
+	others  []*fakePath  // by host; shared by all
+	delay   atomic.Int64 // nanoseconds
 	lose    func(to member.ID) bool
 	broken  func(to member.ID) error
 	mu      sync.Mutex
@@ -61,11 +62,12 @@ func (p *fakePath) Send(to member.ID, datagram []byte) error {
 		return nil
 	}
 	datagram = bytes.Clone(datagram)
-	if p.delay == 0 {
+	delay := time.Duration(p.delay.Load())
+	if delay == 0 {
 		p.others[to].put(datagram)
 		return nil
 	}
-	time.AfterFunc(p.delay, func() { p.others[to].put(datagram) })
+	time.AfterFunc(delay, func() { p.others[to].put(datagram) })
 	return nil
 }
 
@@ -206,7 +208,8 @@ func TestHostsHearEachOther(t *testing.T) {
 func TestRoundTripAndJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := makeCluster(t, 2)
-		c.paths[0].delay, c.paths[1].delay = 2*time.Millisecond, 5*time.Millisecond
+		c.paths[0].delay.Store(int64(2 * time.Millisecond))
+		c.paths[1].delay.Store(int64(5 * time.Millisecond))
 		stop := make(chan struct{})
 		var loops sync.WaitGroup
 		for id := range c.hosts {
@@ -229,7 +232,7 @@ func TestRoundTripAndJitter(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			time.Sleep(testInterval)
-			c.paths[0].delay = time.Duration(2+i%2) * time.Millisecond
+			c.paths[0].delay.Store(int64(2+i%2) * int64(time.Millisecond))
 		}
 		close(stop)
 		loops.Wait()

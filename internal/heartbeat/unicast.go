@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 
 	"github.com/muster-ha/muster/internal/member"
@@ -23,6 +24,23 @@ type unicast struct {
 	conn  *net.UDPConn
 	raw   syscall.RawConn
 	peers []unix.Sockaddr // by host; nil for ourselves
+
+	// One call's arguments and results, and the function that makes it: a closure for each call would be garbage.
+	tx struct {
+		sync.Mutex
+		call     func(fd uintptr)
+		datagram []byte
+		to       unix.Sockaddr
+		err      error
+	}
+	rx struct {
+		sync.Mutex
+		call func(fd uintptr)
+		buf  []byte
+		n    int
+		from unix.Sockaddr
+		err  error
+	}
 }
 
 // newUnicast opens a socket on a local address. peers are the hosts' addresses by index; that of self is not used.
@@ -47,6 +65,7 @@ func newUnicast(self member.ID, local netip.AddrPort, peers []netip.AddrPort) (*
 			u.peers[i] = sockaddr(p)
 		}
 	}
+	u.tx.call, u.rx.call = u.transmit, u.receive
 	return u, nil
 }
 
@@ -106,34 +125,47 @@ func (u *unicast) Send(to member.ID, datagram []byte) error {
 	if int(to) >= len(u.peers) || u.peers[to] == nil {
 		return fmt.Errorf("send datagram: host %d has no address", to)
 	}
-	var sendErr error
-	err := u.raw.Control(func(fd uintptr) {
-		sendErr = retry(func() error { return unix.Sendto(int(fd), datagram, unix.MSG_DONTWAIT, u.peers[to]) })
-	})
-	if err = errors.Join(err, sendErr); err != nil {
+	u.tx.Lock()
+	defer u.tx.Unlock()
+	u.tx.datagram, u.tx.to, u.tx.err = datagram, u.peers[to], nil
+	if err := errors.Join(u.raw.Control(u.tx.call), u.tx.err); err != nil {
 		return fmt.Errorf("send datagram to %s: %w", addrPort(u.peers[to]), err)
 	}
 	return nil
 }
 
-func (u *unicast) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
-	var sa unix.Sockaddr
-	ctlErr := u.raw.Control(func(fd uintptr) {
-		err = retry(func() (err error) {
-			n, sa, err = unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
-			return err
-		})
-	})
-	if ctlErr != nil {
-		return 0, netip.AddrPort{}, ctlErr
+func (u *unicast) transmit(fd uintptr) {
+	for {
+		u.tx.err = unix.Sendto(int(fd), u.tx.datagram, unix.MSG_DONTWAIT, u.tx.to)
+		if !errors.Is(u.tx.err, unix.EINTR) {
+			return
+		}
 	}
-	if errors.Is(err, unix.EAGAIN) {
+}
+
+func (u *unicast) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
+	u.rx.Lock()
+	defer u.rx.Unlock()
+	u.rx.buf = buf
+	if err := u.raw.Control(u.rx.call); err != nil {
+		return 0, netip.AddrPort{}, err
+	}
+	if errors.Is(u.rx.err, unix.EAGAIN) {
 		return 0, netip.AddrPort{}, ErrEmpty
 	}
-	if err != nil {
-		return 0, netip.AddrPort{}, fmt.Errorf("receive datagram: %w", err)
+	if u.rx.err != nil {
+		return 0, netip.AddrPort{}, fmt.Errorf("receive datagram: %w", u.rx.err)
 	}
-	return n, addrPort(sa), nil
+	return u.rx.n, addrPort(u.rx.from), nil
+}
+
+func (u *unicast) receive(fd uintptr) {
+	for {
+		u.rx.n, u.rx.from, u.rx.err = unix.Recvfrom(int(fd), u.rx.buf, unix.MSG_DONTWAIT)
+		if !errors.Is(u.rx.err, unix.EINTR) {
+			return
+		}
+	}
 }
 
 // Wait looks without taking, so that what waits is read by whoever calls Receive.
@@ -147,16 +179,10 @@ func (u *unicast) Wait() error {
 	if readErr != nil {
 		return net.ErrClosed
 	}
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("wait for datagram: %w", err)
+	}
 	return nil
 }
 
 func (u *unicast) Close() error { return u.conn.Close() }
-
-// retry repeats a call that a signal has interrupted.
-func retry(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
