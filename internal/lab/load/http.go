@@ -102,8 +102,10 @@ func pace(ctx context.Context, start time.Time, rate int, f func()) {
 func request(o HTTPOptions, l *log, at time.Duration) Record {
 	r := Record{Kind: Request, At: at}
 	deadline := l.start.Add(at + o.Timeout)
-	dialer := net.Dialer{Deadline: deadline}
+	var port portWatch
+	dialer := net.Dialer{Deadline: deadline, Control: port.control}
 	conn, err := dialer.Dial("tcp", o.Target.String())
+	r.Port = port.read()
 	if err == nil {
 		r.Connect = max(l.now()-at, 1)
 		r.Host, err = ask(conn, o, deadline)

@@ -81,7 +81,7 @@ func TestHTTPClassifiesWhatServersDo(t *testing.T) {
 				t.Fatalf("records are %+v", records)
 			}
 			for _, r := range records[1:] {
-				if r.OK || r.Class != tt.want || (r.Connect > 0) != tt.connected {
+				if r.OK || r.Class != tt.want || (r.Connect > 0) != tt.connected || r.Port == 0 {
 					t.Errorf("got %+v", r)
 				}
 			}

@@ -53,6 +53,7 @@ type Record struct {
 	OK      bool          `json:"ok,omitempty"`
 	Class   Class         `json:"class,omitempty"`
 	Host    string        `json:"host,omitempty"` // which host answered
+	Port    uint16        `json:"port,omitempty"` // of a Request: the client's, which decides its host; 0: it never had one
 	Conn    int           `json:"conn,omitempty"` // number of an echo connection, from 1
 	Bytes   int64         `json:"bytes,omitempty"`
 }
