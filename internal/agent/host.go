@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/guard"
@@ -44,23 +45,24 @@ type host struct {
 	leave   chan time.Duration // a request to leave, with its deadline
 	reload  chan chan error
 
-	config      *config.Config
-	pending     *config.Config // loaded, waits for the other hosts
-	machine     *member.Machine
-	attributes  member.Attributes
-	shares      *shares
-	vips        []*carried
-	checks      *checks
-	peers       []peer
-	orders      orders
-	ghosts      map[member.ID]time.Time // hosts whose agent was killed, and until when they are asked
-	drained     bool
-	leaving     bool
-	disarmed    bool // the filter is known to be broken: accept nothing
-	ready       bool // sd_notify has been told
-	lastScan    scan
-	lastView    member.Set // hosts of the last view installed
-	drift       []string   // what was found changed lately and has been put back
-	savedEpoch  uint64
-	epochWriter chan uint64
+	config          *config.Config
+	pending         *config.Config // loaded, waits for the other hosts
+	pendingRankings *balance.Rankings
+	machine         *member.Machine
+	attributes      member.Attributes
+	shares          *shares
+	vips            []*carried
+	checks          *checks
+	peers           []peer
+	orders          orders
+	ghosts          map[member.ID]time.Time // hosts whose agent was killed, and until when they are asked
+	drained         bool
+	leaving         bool
+	disarmed        bool // the filter is known to be broken: accept nothing
+	ready           bool // sd_notify has been told
+	lastScan        scan
+	lastView        member.Set // hosts of the last view installed
+	drift           []string   // what was found changed lately and has been put back
+	savedEpoch      uint64
+	epochWriter     chan uint64
 }

@@ -29,6 +29,7 @@ func (h *host) loop(ctx context.Context) {
 			f()
 		}
 		h.renew()
+		h.announce()
 		h.tell()
 	}
 }
@@ -89,6 +90,7 @@ func (h *host) apply(step member.Step) member.Output {
 		h.direct()
 		return h.machine.Released(now, member.ViewID{})
 	case member.Release:
+		h.saveEpoch(step.View.Epoch) // before anybody hears of it from us
 		h.adopt(step.View.Config)
 		h.shares.release(step.View)
 		h.direct()
@@ -100,7 +102,6 @@ func (h *host) apply(step member.Step) member.Output {
 		h.fillSlots()
 		h.direct()
 		h.reannounce(step.View)
-		h.saveEpoch(step.View.Epoch)
 		return h.machine.Installed(now, step.View.ViewID)
 	}
 }
@@ -118,15 +119,20 @@ func (h *host) fillRule(rule int) {
 	h.filter.SetSlots(rule, &slots)
 }
 
-// direct makes the filter answer for the VIPs that this host directs, and for no others, and announces the new ones.
+// direct makes the filter answer for the VIPs that this host directs, and for no others.
 func (h *host) direct() {
 	for vip := range h.config.VIPs {
-		on := h.shares.directing(vip)
-		if err := h.filter.SetDirector(vip, on); err != nil {
+		if err := h.filter.SetDirector(vip, h.shares.directing(vip)); err != nil {
 			h.log.Error("cannot set director in the filter", "vip", h.config.VIPs[vip].Name, "err", err)
-			continue
 		}
-		h.vips[vip].announce(on)
+	}
+}
+
+// announce has the network told of the VIPs that this host directs. It comes after the lease: the first announcement of a director
+// whose lease has lapsed meanwhile would be held back, and clients would wait for the second.
+func (h *host) announce() {
+	for vip, c := range h.vips {
+		c.announce(h.shares.directing(vip))
 	}
 }
 

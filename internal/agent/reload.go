@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/member"
 )
@@ -25,19 +26,20 @@ func (h *host) Reload(ctx context.Context) error {
 	if _, err := findLinks(next); err != nil {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
+	rankings := rank(next)
 	var refused error
-	if !h.do(ctx, func() { refused = h.offer(next) }) {
+	if !h.do(ctx, func() { refused = h.offer(next, rankings) }) {
 		return fmt.Errorf("%w: the agent is stopping", api.ErrConflict)
 	}
 	return refused
 }
 
 // offer makes a configuration the pending one.
-func (h *host) offer(next *config.Config) error {
+func (h *host) offer(next *config.Config, rankings *balance.Rankings) error {
 	if changed := config.Restart(h.config, next); len(changed) > 0 {
 		return fmt.Errorf("%w: %w: %s: run `muster stop`, then `muster run`, one host after the other", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
 	}
-	h.pending = next
+	h.pending, h.pendingRankings = next, rankings
 	pending := configID(next)
 	if next.Digest == h.config.Digest {
 		h.pending, pending = nil, 0
@@ -62,7 +64,7 @@ func (h *host) adopt(id member.ConfigID) {
 		h.disarmed = true
 	}
 	h.config = next
-	h.shares = newShares(h.self, next, h.shares)
+	h.shares = newShares(h.self, next, h.pendingRankings, h.shares)
 	h.checks.use(next)
 	h.attributes = h.offered()
 	h.log.Info("configuration in use", "config", next.Digest.Short())

@@ -47,13 +47,15 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer server.Close()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before the agent works and after, it would end the process and undo nothing
+	defer signal.Stop(hangups)
 	hurry(o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
-		_, undo := Cleanup(o.RunDir, o.Log)
-		return errors.Join(err, undo)
+		return errors.Join(err, undo(o.RunDir, o.Log))
 	}
-	return h.run(ctx, server)
+	return h.run(ctx, server, hangups)
 }
 
 // newHost arms everything, with nothing accepted yet: filter first, then addresses, then the network.
@@ -71,7 +73,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 	if err := h.openSystem(); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
-	h.shares = newShares(self, o.Config, nil)
+	h.shares = newShares(self, o.Config, rank(o.Config), nil)
 	h.scanner = newScanner(connections, filter.SyncookiesSent, h.scanned)
 	h.checks = newChecks(o.Config, h.checked, o.Log)
 	if err := h.carry(o.Config); err != nil {
@@ -159,7 +161,7 @@ func (h *host) openNetwork(secret []byte) error {
 }
 
 // run serves until it is told to leave, and undoes everything.
-func (h *host) run(ctx context.Context, server *api.Server) error {
+func (h *host) run(ctx context.Context, server *api.Server, hangups <-chan os.Signal) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var group sync.WaitGroup
@@ -167,7 +169,7 @@ func (h *host) run(ctx context.Context, server *api.Server) error {
 	group.Go(func() { h.scanner.run(working) })
 	group.Go(func() { h.heal(working) })
 	group.Go(func() { h.keepEpoch(working) })
-	group.Go(func() { h.hangups(working) })
+	group.Go(func() { h.obey(working, hangups) })
 	group.Go(func() {
 		if err := server.Serve(working, h); err != nil {
 			h.log.Error("control socket is gone: the command line cannot reach this agent", "err", err)
@@ -211,25 +213,27 @@ func Cleanup(runDir string, log *slog.Logger) (undone bool, err error) {
 	if !system.Exists(runDir) {
 		return false, nil
 	}
+	return true, api.Sweep(runDir, func() error { return undo(runDir, log) })
+}
+
+// undo takes back what the journal of a run directory says.
+func undo(runDir string, log *slog.Logger) error {
 	changes, err := system.Open(runDir, log)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer changes.Close()
 	changes.SetPinRemover(filter.Remove)
-	return true, changes.Undo()
+	return changes.Undo()
 }
 
-// hangups reads the file again at each SIGHUP.
-func (h *host) hangups(ctx context.Context) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	defer signal.Stop(signals)
+// obey reads the file again at each SIGHUP.
+func (h *host) obey(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-signals:
+		case <-hangups:
 			if err := h.Reload(ctx); err != nil {
 				h.log.Error("configuration not taken, nothing changed", "err", err)
 			}

@@ -33,12 +33,8 @@ type ruleShare struct {
 
 // newShares starts with nothing owned. Rules that old has unchanged keep what they accept now, so that a new configuration
 // moves nothing that need not move.
-func newShares(self member.ID, cfg *config.Config, old *shares) *shares {
-	weights := make([]int, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
-		weights[i] = h.Weight
-	}
-	s := &shares{self: self, config: cfg, rankings: balance.NewRankings(weights), rules: make([]ruleShare, len(cfg.Rules))}
+func newShares(self member.ID, cfg *config.Config, rankings *balance.Rankings, old *shares) *shares {
+	s := &shares{self: self, config: cfg, rankings: rankings, rules: make([]ruleShare, len(cfg.Rules))}
 	s.withdraw()
 	if old == nil {
 		return s
@@ -53,6 +49,15 @@ func newShares(self member.ID, cfg *config.Config, old *shares) *shares {
 		}
 	}
 	return s
+}
+
+// rank makes the hosts' rankings. At 32 hosts that takes longer than a host may be late with a heartbeat: not in the loop.
+func rank(cfg *config.Config) *balance.Rankings {
+	weights := make([]int, len(cfg.Hosts))
+	for i, h := range cfg.Hosts {
+		weights[i] = h.Weight
+	}
+	return balance.NewRankings(weights)
 }
 
 // ruleLike finds the rule of s that is the same as rule i of cfg, or -1.

@@ -70,7 +70,7 @@ func owned(slots []balance.Slot) int {
 
 func TestFirstViewOwnsNothingUntilInstalled(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(1, cfg, nil)
+	s := newShares(1, cfg, rank(cfg), nil)
 	s.release(viewOf(cfg, 1, 0, 1, 2))
 	if n := owned(slotsOf(s, 0)); n != 0 {
 		t.Errorf("owns %d buckets after a release from no view, want 0", n)
@@ -83,7 +83,7 @@ func TestFirstViewOwnsNothingUntilInstalled(t *testing.T) {
 
 func TestReleaseKeepsOnlyWhatIsOwnBeforeAndAfter(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(0, cfg, nil)
+	s := newShares(0, cfg, rank(cfg), nil)
 	s.release(viewOf(cfg, 1, 0, 1))
 	s.install()
 	before := s.rules[0].own
@@ -101,7 +101,7 @@ func TestReleaseKeepsOnlyWhatIsOwnBeforeAndAfter(t *testing.T) {
 
 func TestNobodyOwnsABucketTwiceWhileHostsAreAtDifferentSteps(t *testing.T) {
 	cfg := parse(t, farm)
-	a, b := newShares(0, cfg, nil), newShares(1, cfg, nil)
+	a, b := newShares(0, cfg, rank(cfg), nil), newShares(1, cfg, rank(cfg), nil)
 	for _, s := range []*shares{a, b} {
 		s.release(viewOf(cfg, 1, 0, 1))
 		s.install()
@@ -127,7 +127,7 @@ func TestNobodyOwnsABucketTwiceWhileHostsAreAtDifferentSteps(t *testing.T) {
 
 func TestOthersAreTakenToHoldUntilTheySayOtherwise(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(0, cfg, nil)
+	s := newShares(0, cfg, rank(cfg), nil)
 	v := viewOf(cfg, 7, 0, 1)
 	s.release(v)
 	s.install()
@@ -167,7 +167,7 @@ func TestOthersAreTakenToHoldUntilTheySayOtherwise(t *testing.T) {
 
 func TestOwnBucketsAreNotAnnouncedAsHeld(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(0, cfg, nil)
+	s := newShares(0, cfg, rank(cfg), nil)
 	v := viewOf(cfg, 1, 0, 1)
 	s.release(v)
 	everywhere := make([]balance.Holding, len(cfg.Rules))
@@ -183,7 +183,7 @@ func TestOwnBucketsAreNotAnnouncedAsHeld(t *testing.T) {
 }
 
 func TestWithoutAViewConnectionsGoOnInSilence(t *testing.T) {
-	s := newShares(0, parse(t, farm), nil)
+	s := newShares(0, parse(t, farm), rank(parse(t, farm)), nil)
 	want := balance.Slot{Owner: balance.Nobody, Second: balance.Nobody, Third: balance.Nobody, Flags: balance.Ask}
 	for b, slot := range slotsOf(s, 0) {
 		if slot != want {
@@ -194,11 +194,11 @@ func TestWithoutAViewConnectionsGoOnInSilence(t *testing.T) {
 
 func TestNewConfigurationKeepsWhatUnchangedRulesAccept(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(0, cfg, nil)
+	s := newShares(0, cfg, rank(cfg), nil)
 	s.release(viewOf(cfg, 1, 0, 1))
 	s.install()
 	next := parse(t, farm+"      - {ports: [8080], protocol: tcp}\n")
-	n := newShares(0, next, s)
+	n := newShares(0, next, rank(next), s)
 	n.release(viewOf(next, 2, 0, 1))
 	for i := range next.Rules {
 		got, want := n.rules[i].own.Count(), 2048
@@ -213,7 +213,7 @@ func TestNewConfigurationKeepsWhatUnchangedRulesAccept(t *testing.T) {
 
 func TestDirectorsSpreadAndWaitForTheInstall(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(0, cfg, nil)
+	s := newShares(0, cfg, rank(cfg), nil)
 	s.release(viewOf(cfg, 1, 0, 1))
 	if s.directing(0) || s.directing(1) {
 		t.Error("directs before the install")
@@ -238,7 +238,7 @@ func TestDirectorsSpreadAndWaitForTheInstall(t *testing.T) {
 
 func TestGhostsAreAskedLast(t *testing.T) {
 	cfg := parse(t, farm)
-	s := newShares(2, cfg, nil)
+	s := newShares(2, cfg, rank(cfg), nil)
 	s.haunt(member.Of(0))
 	v := viewOf(cfg, 3, 1, 2)
 	s.release(v)
