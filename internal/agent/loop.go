@@ -90,7 +90,7 @@ func (h *host) apply(step member.Step) member.Output {
 		h.direct()
 		return h.machine.Released(now, member.ViewID{})
 	case member.Release:
-		h.saveEpoch(step.View.Epoch) // before anybody hears of it from us
+		h.saveEpoch(step.View.Epoch) // early: a number that others may have heard should not be used again
 		h.adopt(step.View.Config)
 		h.shares.release(step.View)
 		h.direct()
