@@ -55,6 +55,16 @@ func claim(runDir string) (*control, error) {
 	return &control{UnixListener: listener, path: path, lock: lock}, nil
 }
 
+// Sweep holds the run directory of an agent that was killed while undo works, so that no other agent starts meanwhile, and then
+// removes the socket and the lock that the dead one left.
+func Sweep(runDir string, undo func() error) error {
+	c, err := claim(runDir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(undo(), c.Close())
+}
+
 // lockFile locks a file that its holder removes at the end. So a lock counts only if the name still stands for the file
 // that was locked.
 func lockFile(path string) (*os.File, error) {
