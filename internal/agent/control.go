@@ -63,12 +63,12 @@ func (h *host) drain(on bool, why string) {
 	h.refresh()
 }
 
-// Stop begins to leave.
+// Stop begins to leave, or shortens the deadline of a leave that has begun.
 func (h *host) Stop(_ context.Context, r api.StopRequest) error {
 	select {
 	case h.leave <- r.Deadline:
 		return nil
 	default:
-		return fmt.Errorf("%w: the agent is leaving already", api.ErrConflict)
+		return fmt.Errorf("%w: the agent has not taken the last order to stop yet: try again", api.ErrConflict)
 	}
 }

@@ -26,7 +26,28 @@ func (h *host) depart(deadline time.Duration) {
 		h.act(h.machine.Leave(time.Now()))
 	})
 	h.waitFor(ctx, handOverWait, h.handedOver)
-	h.waitFor(ctx, deadline, h.noConnections)
+	h.waitFor(h.until(ctx, deadline), deadline, h.noConnections)
+}
+
+// until ends with the deadline, or with the earlier one of another order to stop.
+func (h *host) until(ctx context.Context, deadline time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	end, _ := ctx.Deadline()
+	go func() {
+		defer cancel()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case sooner := <-h.leave:
+				if sooner < time.Until(end) {
+					end = time.Now().Add(sooner)
+					time.AfterFunc(sooner, cancel)
+				}
+			}
+		}
+	}()
+	return ctx
 }
 
 // waitFor asks the loop until the answer is yes, ctx ends or the time is over.
@@ -55,6 +76,6 @@ func (h *host) noConnections() bool {
 	if h.lastScan.connections == 0 {
 		return true
 	}
-	h.askScan(leavePoll)
+	h.askScan(scanDelay)
 	return false
 }
