@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"net/netip"
+	"slices"
 )
 
 // Range is Count successive multicast addresses from First on (RFC 2730, section 3.11).
@@ -110,4 +111,32 @@ func minus(a, b netip.Addr) uint64 {
 		return math.MaxUint64
 	}
 	return low
+}
+
+func later(a, b netip.Addr) netip.Addr {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b netip.Addr) netip.Addr {
+	if b.Less(a) {
+		return b
+	}
+	return a
+}
+
+// merge returns the same addresses in order, none twice.
+func merge(spans []Span) []Span {
+	slices.SortFunc(spans, func(a, b Span) int { return a.First.Compare(b.First) })
+	var out []Span
+	for _, s := range spans {
+		if n := len(out); n > 0 && out[n-1].Overlaps(s) {
+			out[n-1].Last = later(out[n-1].Last, s.Last)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
