@@ -80,7 +80,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.fillSlots()
-	h.attributes = h.offered()
+	h.attributes = h.offered(o.Config, h.checks.running)
 	h.machine = member.New(member.Params{
 		Self: self, Boot: h.boot, Hosts: len(o.Config.Hosts),
 		Timing:    member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
