@@ -61,8 +61,8 @@ type Rejection struct {
 type TimeoutError struct {
 	Sent     Type
 	To       netip.AddrPort
-	Rejected []Rejection // the first few answers that did not count
-	Ignored  int         // how many did not count
+	Rejected []Rejection // the first few of them, each reason once
+	Ignored  int         // how many answers did not count
 }
 
 func (e *TimeoutError) Error() string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -98,7 +99,8 @@ func (e *exchange) hear(now time.Time, b []byte, from netip.AddrPort) {
 		return
 	}
 	e.ignored++
-	if len(e.rejected) < maxRejections {
+	said := func(r Rejection) bool { return r.From == from && r.Why.Error() == err.Error() }
+	if len(e.rejected) < maxRejections && !slices.ContainsFunc(e.rejected, said) {
 		e.rejected = append(e.rejected, Rejection{from, err})
 	}
 }
