@@ -1,5 +1,6 @@
 # make demo   a three-host cluster on this machine, a client, failures, a report (root; nothing but Go)
-# make test   everything that CI runs (root; installs its peers from Debian when CI is set)
+# make test   formatting, fuzzing for a moment, all tests (root)
+# make race   the packages with goroutines under the race detector (needs gcc)
 # make bench  the figures of docs/benchmarks.md (root; needs keepalived and stress-ng from Debian)
 # make lint   formatting, vet, generated code
 GO      ?= go
@@ -7,7 +8,7 @@ BIN     := bin/muster
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test bench lint generate fuzz
+.PHONY: build demo test race bench lint generate fuzz
 build:
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/muster
 
@@ -23,6 +24,10 @@ test: lint fuzz
 fuzz:
 	$(GO) run ./internal/house/fuzzall -time $(or $(FUZZTIME),5s)
 
+# member is one pure state machine, and its simulations take too long here; agents run as processes, out of the detector's sight.
+race:
+	$(GO) test -race -count 1 -timeout 10m $(addprefix ./internal/,api/... check filter guard heartbeat lab/load lab/web system vip wire) ./madcap
+
 bench: build
 	$(GO) run ./bench $(BENCH)
 
@@ -30,7 +35,7 @@ lint:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
-	$(GO) test -count 1 -run 'Current$$' ./cmd/muster ./internal/config ./internal/house
+	$(GO) test -count 1 -run 'Current$$' ./bench ./cmd/muster ./internal/config ./internal/house
 
 generate:
 	$(GO) generate ./...
