@@ -82,7 +82,7 @@ func (b *book) sweep(now time.Time, self netip.Addr) error {
 	maps.DeleteFunc(b.holds, func(_ LeaseID, h hold) bool { return !now.Before(h.until) })
 	var over []LeaseID
 	for id, r := range b.leases {
-		if r.Server == self && now.After(r.End.Add(b.extra)) {
+		if r.Server == self && now.After(r.End.Add(2*b.extra)) {
 			over = append(over, id)
 		}
 	}

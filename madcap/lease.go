@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Request is what a client wants to lease (RFC 2730, section 2.2.4). Of the fields only Scope is needed.
+// Request is what a client wants to lease (RFC 2730, section 2.2.4). Of the fields only Scope is needed. Without Start and Latest no
+// absolute times are sent, and a difference of clocks does no harm; a lease that would start later is not accepted.
 type Request struct {
 	Scope   Scope         // as a server listed it, or [LocalScope]
 	ID      LeaseID       // of the new lease; random if empty
