@@ -10,20 +10,9 @@ import (
 // parseOption reads an option's value. f is the family of the message.
 func parseOption(r Raw, f Family) (Option, error) {
 	v := reader{code: r.Number, b: r.Data}
-	var o Option
+	o := v.timeOption()
 	switch r.Number {
-	case OptLeaseTime:
-		o = LeaseTime(v.duration())
-	case OptMinLeaseTime:
-		o = MinLeaseTime(v.duration())
-	case OptStartTime:
-		o = StartTime{v.time()}
-	case OptCurrentTime:
-		o = CurrentTime{v.time()}
-	case OptRetryTime:
-		o = RetryTime{v.time()}
-	case OptMaxStartTime:
-		o = MaxStartTime{v.time()}
+	case OptLeaseTime, OptMinLeaseTime, OptStartTime, OptCurrentTime, OptRetryTime, OptMaxStartTime:
 	case OptServerID:
 		o = ServerID{v.addr(Family(v.u16()))}
 	case OptLeaseID:
@@ -50,6 +39,25 @@ func parseOption(r Raw, f Family) (Option, error) {
 		o = Raw{r.Number, v.take(len(v.b))}
 	}
 	return o, v.finish()
+}
+
+// timeOption reads one of the options that are a number of seconds, nil if it is none of them.
+func (r *reader) timeOption() Option {
+	switch r.code {
+	case OptLeaseTime:
+		return LeaseTime(r.duration())
+	case OptMinLeaseTime:
+		return MinLeaseTime(r.duration())
+	case OptStartTime:
+		return StartTime{r.time()}
+	case OptCurrentTime:
+		return CurrentTime{r.time()}
+	case OptRetryTime:
+		return RetryTime{r.time()}
+	case OptMaxStartTime:
+		return MaxStartTime{r.time()}
+	}
+	return nil
 }
 
 // reader takes an option's value apart. After the first error it returns zeros.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -129,5 +128,3 @@ func (s *Server) sweep(now time.Time) {
 }
 
 func (s *Server) count(what string) { s.counts[what]++ }
-
-var discard = slog.New(slog.DiscardHandler)

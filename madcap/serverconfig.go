@@ -66,12 +66,21 @@ type Application struct {
 }
 
 func (c ServerConfig) complete() (ServerConfig, error) {
-	if !c.ID.IsValid() || c.ID.IsUnspecified() || c.ID.IsMulticast() {
+	c.setDefaults()
+	switch {
+	case !c.ID.IsValid() || c.ID.IsUnspecified() || c.ID.IsMulticast():
 		return c, fmt.Errorf("server identifier %v is no host's address", c.ID)
-	}
-	if len(c.Scopes) == 0 {
+	case len(c.Scopes) == 0:
 		return c, errors.New("no scopes")
+	case c.ResponseCache > MaxResponseCache:
+		return c, fmt.Errorf("response cache of %v, at most %v is allowed", c.ResponseCache, MaxResponseCache)
+	case c.MaxTime < time.Second || c.MaxTime > (1<<32-1)*time.Second:
+		return c, fmt.Errorf("longest lease of %v", c.MaxTime)
 	}
+	return c.completeScopes()
+}
+
+func (c *ServerConfig) setDefaults() {
 	for d, value := range map[*time.Duration]time.Duration{
 		&c.MaxTime: 24 * time.Hour, &c.MaxAhead: 30 * 24 * time.Hour, &c.Extra: ExtraAllocationTime,
 		&c.Skew: ClockSkewAllowance, &c.Hold: OfferHold, &c.ResponseCache: ResponseCacheInterval,
@@ -86,19 +95,12 @@ func (c ServerConfig) complete() (ServerConfig, error) {
 			*n = value
 		}
 	}
-	if c.ResponseCache > MaxResponseCache {
-		return c, fmt.Errorf("response cache of %v, at most %v is allowed", c.ResponseCache, MaxResponseCache)
-	}
-	if c.MaxTime < time.Second || c.MaxTime > (1<<32-1)*time.Second {
-		return c, fmt.Errorf("longest lease of %v", c.MaxTime)
-	}
 	if c.Store == nil {
 		c.Store = &MemoryStore{}
 	}
 	if c.Log == nil {
-		c.Log = discard
+		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return c.completeScopes()
 }
 
 func (c ServerConfig) completeScopes() (ServerConfig, error) {
