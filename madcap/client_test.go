@@ -211,6 +211,63 @@ func TestLiesAreIgnored(t *testing.T) {
 	}
 }
 
+// What only some requests can notice.
+func TestLiesAboutWhatWasAsked(t *testing.T) {
+	addr := netip.MustParseAddr
+	tests := []struct {
+		name   string
+		change func(*Message)
+		want   Request
+		say    string
+	}{
+		{"ACK of another server", func(m *Message) { m.with(ServerID{serverB}) }, Request{}, "ACK of server 192.0.2.2"},
+		{"another address than asked for", func(*Message) {}, Request{Want: []Range{{addr("239.255.7.8"), 1}}}, "239.255.7.7 was not asked for"},
+		{"at once instead of tomorrow", func(*Message) {}, Request{Start: someTime.AddDate(1, 0, 0)}, "lease starts now instead of"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newFakeNet()
+				n.answer(t, serverA, liar(tt.change))
+				tt.want.Scope, tt.want.Server = LocalScope(IPv4), serverA
+				_, err := testClient(t, n).Lease(t.Context(), tt.want)
+				checkIgnored(t, n, err, tt.say)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		n.answer(t, serverA, liar(func(*Message) {})) // no lease has this address
+		lease := Lease{ID: someID, Server: serverA, Scope: LocalScope(IPv4).First, Ranges: []Range{{addr("239.255.9.9"), 1}}}
+		_, err := testClient(t, n).Renew(t.Context(), lease, Terms{})
+		checkIgnored(t, n, err, "missing")
+		n = newFakeNet()
+		n.answer(t, serverA, func(m Message, p Packet) [][]byte {
+			m.Type = TypeRequest
+			m.with(ScopeID{LocalScope(IPv4).First})
+			return liar(func(*Message) {})(m, p)
+		})
+		_, err = testClient(t, n).Renew(t.Context(), lease, Terms{})
+		checkIgnored(t, n, err, "239.255.7.7")
+	})
+}
+
+func TestBetterOffer(t *testing.T) {
+	ranges := func(n uint16) []Range { return []Range{{LocalScope(IPv4).First, n}} }
+	base := grant{server: serverA, ranges: ranges(2), start: someTime, time: time.Hour}
+	tests := map[string]grant{
+		"more addresses": {serverB, ranges(3), someTime.Add(time.Hour), time.Minute, nil},
+		"earlier start":  {serverB, ranges(2), someTime.Add(-time.Second), time.Minute, nil},
+		"more time":      {serverB, ranges(2), someTime, 2 * time.Hour, nil},
+		"untold":         {serverB, nil, someTime, 2 * time.Hour, nil},
+	}
+	for name, g := range tests {
+		if r := (Request{}); !r.better(g, base) || r.better(base, g) {
+			t.Errorf("%s is not better", name)
+		}
+	}
+}
+
 func checkIgnored(t *testing.T, n *fakeNet, err error, say string) {
 	t.Helper()
 	var silent *TimeoutError

@@ -111,6 +111,23 @@ func TestServerMobility(t *testing.T) {
 	})
 }
 
+// Servers with a common store see what the others did, at every message and before they forget a lease.
+func TestServersOfAStoreSeeEachOther(t *testing.T) {
+	store := &MemoryStore{}
+	mobile := func(c *ServerConfig) { c.Mobility, c.Store = true, store }
+	used := FeatureList{[]Feature{ServerMobility}, nil, []Feature{ServerMobility}}
+	a, b := newAsker(t, mobile), newAsker(t, mobile, func(c *ServerConfig) { c.ID = serverB })
+	b.ask(InGetInfo, someID, OptionRequest{OptScopeList}) // it has looked, and found nothing
+	checkACK(t, a.ask(InRequest, append(leaseOf(1), LeaseTime(time.Hour), used)...), InAckToRequest)
+	checkACK(t, b.ask(InRenew, leaseOf(1)[0], LeaseTime(20*time.Hour), used), InAckToRenew)
+	a.now = a.now.Add(10 * time.Hour)
+	a.ask(InGetInfo, someID, OptionRequest{OptScopeList})
+	if left, _ := store.Load(); len(left) != 1 {
+		t.Fatalf("the first server forgets what the second has renewed: %v", left)
+	}
+	checkACK(t, a.ask(InRenew, leaseOf(1)[0]), InAckToRenew)
+}
+
 // RFC 2730, section 2.13.2, with the client's side of it.
 func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -226,6 +226,20 @@ func TestOffersAreHeld(t *testing.T) {
 	}
 }
 
+func TestOfferedAddressesAreGranted(t *testing.T) {
+	a := newAsker(t, only("239.255.1.0", 200))
+	for n := range byte(5) {
+		offered := checkACK(t, a.ask(InDiscover, leaseOf(n)...), InOffer)
+		if got := checkACK(t, a.ask(InMulticastRequest, append(leaseOf(n), ServerID{serverA})...), InAckToRequest); !slices.Equal(got, offered) {
+			t.Errorf("granted %v, offered %v", got, offered)
+		}
+		a.ask(InRelease, leaseOf(n)[0])
+		if len(a.s.book.holds) != 0 {
+			t.Errorf("released and still held: %v", a.s.book.holds)
+		}
+	}
+}
+
 // RFC 2730, section 2.12: a lease reserves its addresses for the extra time on either side.
 func TestExtraAllocation(t *testing.T) {
 	a := newAsker(t, only("239.255.1.1", 1), func(c *ServerConfig) { c.Extra = 10 * time.Minute })
