@@ -364,6 +364,12 @@ func TestNAKs(t *testing.T) {
 				}
 				return [][]byte{nak(m, serverA, busy)}
 			})
+			lost := false
+			n.lose = func(m Message, _ int) bool { // the first ACK: the NAK is there alone
+				first := m.Type == TypeAck && !lost
+				lost = lost || first
+				return first
+			}
 			n.serve(t, testServer(t, serverB))
 			if lease, err := testClient(t, n).Lease(t.Context(), Request{Scope: LocalScope(IPv4)}); err != nil || lease.Server != serverB {
 				t.Errorf("lease %v, %v", lease, err)
