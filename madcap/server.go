@@ -72,7 +72,7 @@ func (s *Server) Groups() []netip.Addr {
 	return groups
 }
 
-// Leases returns the leases that the server knows, those that ended a short time ago too, by identifier.
+// Leases returns the leases that the server knows, those that ended a short time ago too, by their start.
 func (s *Server) Leases() []Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
