@@ -307,7 +307,7 @@ func TestScopeLies(t *testing.T) {
 			m.with(NewNesting(2, [2]int{0, 1}))
 		}))
 		found, err := testClient(t, n).Scopes(t.Context(), serverA, "")
-		if err != nil || len(found) != 1 || len(found[0].Scopes) != 1 || found[0].Nesting.Len() != 0 {
+		if err != nil || len(found) != 1 || len(found[0].Scopes) != 1 || found[0].Nesting.Len() != 0 || time.Since(n.begun) != 0 {
 			t.Errorf("scopes %v, %v", found, err)
 		}
 	})

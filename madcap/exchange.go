@@ -56,7 +56,7 @@ func (e *exchange) step(now time.Time) (send bool, wake time.Time, done bool) {
 	case !now.Before(e.deadline()):
 		e.err = e.failure()
 		return false, now, true
-	case e.refused != nil || e.sent > maxRetransmissions || now.Before(e.next):
+	case e.sent > maxRetransmissions || now.Before(e.next):
 		return false, e.wake(), false
 	}
 	if e.sent > 0 {
