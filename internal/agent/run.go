@@ -50,7 +50,7 @@ func Run(ctx context.Context, o Options) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // before the agent works and after, it would end the process and undo nothing
 	defer signal.Stop(hangups)
-	hurry(o.Log)
+	hurry(o.Config.Heartbeat.Interval, o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
 		return errors.Join(err, undo(o.RunDir, o.Log))
