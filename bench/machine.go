@@ -61,11 +61,15 @@ func firstLine(program string, args ...string) string {
 	return string(line)
 }
 
-// commit is what is measured; "-dirty": and something that is not committed.
+// commit is what is measured; "-dirty": and something that is not committed, beside what this program itself writes.
 func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=10").Output()
+	out, err := exec.Command("git", "rev-parse", "--short=10", "HEAD").Output()
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(out))
+	name := strings.TrimSpace(string(out))
+	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ".", ":!"+resultsPath, ":!"+pagePath).Run() != nil {
+		name += "-dirty"
+	}
+	return name
 }
