@@ -1,5 +1,5 @@
 # make demo   a three-host cluster on this machine, a client, failures, a report (root; nothing but Go)
-# make test   formatting, fuzzing for a moment, all tests (root)
+# make test   formatting, fuzzing for a moment, all tests (root); under CI the demo and the race detector as well
 # make race   the packages with goroutines under the race detector (needs gcc)
 # make bench  the figures of docs/benchmarks.md (root; needs keepalived and stress-ng from Debian)
 # make lint   formatting, vet, generated code
@@ -16,8 +16,9 @@ demo: build
 	@$(BIN) demo $(if $(STAY),--stay)
 
 # Formatting and the like, then every fuzz target for a moment, then all tests: Go's own lines come last. Nothing is taken from
-# Go's cache of results, which does not know that tests build and run the program.
-test: lint fuzz
+# Go's cache of results, which does not know that tests build and run the program. CI also runs what a person would rather look at or
+# may have no C compiler for.
+test: lint $(if $(CI),demo race) fuzz
 	$(GO) test -count 1 -timeout 10m -p 1 ./...
 
 # Five seconds each: a smoke test that the targets still run and the known inputs still pass.
