@@ -18,9 +18,9 @@ const (
 	niceness = -19
 
 	// slackShare is the part of an interval by which the kernel may delay our timers to serve several at once. Go's own watchman
-	// sleeps for 20 microseconds at a time while there is work; that, and threads that wake each other, is most of what
-	// an idle agent costs.
-	slackShare = 40
+	// sleeps for 20 microseconds at a time while there is work; that, and threads that wake each other, was more than half of
+	// what an idle agent cost. A tick that is a quarter of an interval late costs nothing: silence is counted in ticks.
+	slackShare = 4
 
 	// oneThread is the interval from which on one running thread is enough: the longest that a goroutine keeps another waiting then
 	// (10 ms) is half of it.

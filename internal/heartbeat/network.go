@@ -132,6 +132,10 @@ func (n *Network) watch() {
 			return
 		}
 		select {
+		case <-n.drained: // of a look that we did not ask for: the one that counts is yet to come
+		default:
+		}
+		select {
 		case n.wake <- struct{}{}:
 		default:
 		}

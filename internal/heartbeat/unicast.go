@@ -169,18 +169,24 @@ func (u *unicast) receive(fd uintptr) {
 	}
 }
 
-// Wait looks without taking, so that what waits is read by whoever calls Receive.
+// Wait looks without taking, so that what waits is read by whoever calls Receive. Having waited it does not look again: that
+// something arrived is all there is to say.
 func (u *unicast) Wait() error {
 	var b [1]byte
 	var err error
+	waited := false
 	readErr := u.raw.Read(func(fd uintptr) bool {
+		if waited {
+			return true
+		}
+		waited = true
 		_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	if readErr != nil {
 		return net.ErrClosed
 	}
-	if err != nil && !errors.Is(err, unix.EINTR) {
+	if err != nil && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
 		return fmt.Errorf("wait for datagram: %w", err)
 	}
 	return nil
