@@ -42,6 +42,8 @@ func Run(ctx context.Context, o Options) error {
 	if !ok {
 		return fmt.Errorf("%w: %q; the hosts are listed in %s", ErrHost, o.Host, o.ConfigPath)
 	}
+	// A version made from a commit can be longer than heartbeats carry; then its beginning stands for it everywhere.
+	o.Version = o.Version[:min(len(o.Version), heartbeat.MaxVersion)]
 	server, err := api.Listen(o.RunDir, o.Version, o.Log)
 	if err != nil {
 		return err

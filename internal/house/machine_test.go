@@ -135,11 +135,14 @@ func (m machine) service(command string) (*lab.Process, error) {
 	return m.Spawn("agent", os.Args[0], asMachine, m.dir, "exec "+command)
 }
 
+// longVersion is as git describe may give it, longer than what heartbeats carry.
+const longVersion = "v12.34.56-rc.7-1234-g0123456789abcdef-dirty"
+
 // build compiles the program as the Makefile does.
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "muster")
-	cmd := exec.Command("go", "build", "-o", program, "./cmd/muster")
+	cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+longVersion, "-o", program, "./cmd/muster")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
