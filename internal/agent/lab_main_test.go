@@ -183,6 +183,9 @@ func members(t *testing.T, h *lab.Host, want ...string) uint64 {
 			return fmt.Errorf("it is in view %d of %v", s.Epoch, s.View.Members)
 		}
 		epoch = s.Epoch
+		if !slices.ContainsFunc(events(t, h, "view_installed"), func(e api.Event) bool { return e.Epoch == epoch }) {
+			return fmt.Errorf("view %d is not installed yet", epoch)
+		}
 		return nil
 	})
 	return epoch
