@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/muster-ha/muster/internal/member"
 )
@@ -48,7 +49,9 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(m.Version)))
 	b = append(b, m.Version...)
 	b = appendInterfaces(b, m.Interfaces)
-	return appendOrders(b, m.Orders), nil
+	b = appendOrders(b, m.Orders)
+	b = appendAddresses(b, m.Addresses)
+	return binary.AppendUvarint(b, m.Seq), nil
 }
 
 // check finds what could not be read back.
@@ -62,6 +65,7 @@ func (m *Message) check() error {
 		{len(m.Interfaces) <= MaxInterfaces && rising(m.Interfaces, vipOf), "interfaces"},
 		{inSet(m.View.Members, memberOf), "members of the view"},
 		{inSet(m.Hears, hearingOf), "hosts heard"},
+		{len(m.Addresses) <= MaxAddresses && rising(m.Addresses, networkOf) && !slices.ContainsFunc(m.Addresses, notIPv4), "addresses"},
 		{len(m.Orders) <= MaxOrders, "too many orders"},
 		{m.View.Proposer < member.MaxHosts && m.Released.Proposer < member.MaxHosts && m.Installed.Proposer < member.MaxHosts, "proposer"},
 		{m.Echo.To < member.MaxHosts, "host of the echo"},
@@ -108,6 +112,17 @@ func appendOrders(b []byte, orders []Order) []byte {
 	}
 	return b
 }
+
+func appendAddresses(b []byte, list []Address) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, a := range list {
+		b = append(b, a.Network)
+		b = append(b, a.Addr.AsSlice()...)
+	}
+	return b
+}
+
+func notIPv4(a Address) bool { return !a.Addr.Is4() }
 
 // each calls f for the hosts of a set, lowest first.
 func each(set uint32, f func(member.ID)) {

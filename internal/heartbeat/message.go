@@ -2,6 +2,7 @@ package heartbeat
 
 import (
 	"errors"
+	"net/netip"
 
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/member"
@@ -23,17 +24,20 @@ const (
 	MaxInterfaces = 256 // entries
 	MaxOrders     = 64
 	MaxHoldings   = member.MaxRules
+	MaxAddresses  = 16 // on networks
 	maxSize       = wire.MaxPayload
 	extensionHead = 2 // the length of what later versions add
 )
 
-// Message is a heartbeat as it travels. From, Boot and Seq come from the datagram's envelope.
+// Message is a heartbeat as it travels. From and Boot come from the datagram's envelope. Seq is the number of the heartbeat, common
+// to all networks; the envelope's own sequence counts losses of its network.
 type Message struct {
 	member.Heartbeat
 	Version    string     // the agent's; at most MaxVersion bytes
 	Digest     [32]byte   // of the configuration in use
 	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP
 	Orders     []Order
+	Addresses  []Address // the sender's own on networks where they are not configured; sorted by network; set by Send
 	Holdings   []Holding // of some rules, or of all; each rule at most once
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
@@ -44,6 +48,12 @@ type Message struct {
 type LinkAddr struct {
 	VIP uint8 // index into the configuration's VIPs
 	MAC [6]byte
+}
+
+// Address is where a host is reached on a network.
+type Address struct {
+	Network uint8
+	Addr    netip.Addr // IPv4
 }
 
 // Order asks another host to do something, until it is no longer repeated.

@@ -1,6 +1,10 @@
 package heartbeat
 
-import "github.com/muster-ha/muster/internal/member"
+import (
+	"net/netip"
+
+	"github.com/muster-ha/muster/internal/member"
+)
 
 // Parse reads what Append wrote, and nothing else: every length is checked, numbers and sets have one spelling, and after the
 // extension there is nothing. What a later version adds stands in the extension and is skipped. The Message shares no
@@ -25,6 +29,8 @@ func Parse(b []byte) (Message, error) {
 	m.Version = string(r.bytes(r.count(MaxVersion, "bytes of version")))
 	m.Interfaces = r.interfaces()
 	m.Orders = r.orders()
+	m.Addresses = r.addresses()
+	m.Seq = r.varint()
 	m.Holdings = r.holdings()
 	r.bytes(int(r.u16()))
 	if m.State > member.Leaving {
@@ -70,6 +76,25 @@ func rising[T any](list []T, key func(T) uint8) bool {
 	return true
 }
 
+func (r *reader) addresses() []Address {
+	n := r.count(MaxAddresses, "addresses")
+	if n == 0 {
+		return nil
+	}
+	list := make([]Address, n)
+	for i := range list {
+		list[i].Network = r.u8()
+		var a [4]byte
+		copy(a[:], r.bytes(len(a)))
+		list[i].Addr = netip.AddrFrom4(a)
+	}
+	if !rising(list, networkOf) {
+		r.fail("order of addresses")
+	}
+	return list
+}
+
+func networkOf(a Address) uint8        { return a.Network }
 func vipOf(a LinkAddr) uint8           { return a.VIP }
 func memberOf(m member.Member) uint8   { return uint8(m.ID) }
 func hearingOf(h member.Hearing) uint8 { return uint8(h.ID) }

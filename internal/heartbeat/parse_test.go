@@ -19,7 +19,8 @@ const (
 	atVersion   = 136
 	atInterface = 137
 	atOrders    = 138
-	atHoldings  = 139
+	atAddresses = 139
+	atHoldings  = 141 // after the number of the heartbeat
 )
 
 // splice replaces n bytes at a place by others.
@@ -44,6 +45,12 @@ func TestWhatCannotBeRead(t *testing.T) {
 		good bool // a neighbour of the bad ones, to show that those fail for their reason
 	}{
 		{"nothing changed", 0, 0, nil, true},
+		{"two addresses", atAddresses, 1, []byte{2, 1, 10, 0, 0, 1, 2, 10, 0, 0, 2}, true},
+		{"two addresses on one network", atAddresses, 1, []byte{2, 1, 10, 0, 0, 1, 1, 10, 0, 0, 2}, false},
+		{"addresses cut short", atAddresses, 1, []byte{200, 1, 1, 10, 0, 0, 1}, false},
+		{"too many addresses", atAddresses, 1, append([]byte{17}, zeros(17*5)...), false},
+		{"number in two bytes", atHoldings - 1, 1, []byte{0x80, 1}, true},
+		{"number longer than it need be", atHoldings - 1, 1, []byte{0x80, 0}, false},
 		{"unknown state", atState, 1, []byte{3}, false},
 		{"director yes", atDirector, 1, []byte{1}, true},
 		{"director neither yes nor no", atDirector, 1, []byte{2}, false},

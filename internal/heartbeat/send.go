@@ -77,7 +77,7 @@ func (n *Network) sent(failed member.Set) {
 		l := &n.state.links[id]
 		if l.failing && failed&(1<<id) == 0 {
 			l.failing = false
-			n.log.Info("can send to a host again", "address", n.peers[id])
+			n.log.Info("can send to a host again", "address", n.state.peers[id])
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (n *Network) unsent(to member.ID, err error) {
 	l := &n.state.links[to]
 	l.Unsent++
 	if !l.failing {
-		n.log.Warn("cannot send to a host: check the interface and the route to it", "address", n.peers[to], "err", err)
+		n.log.Warn("cannot send to a host: check the interface and the route to it", "address", n.state.peers[to], "err", err)
 	}
 	l.failing = true
 }
