@@ -57,6 +57,7 @@ type Network struct {
 	self  member.ID
 	codec *wire.Codec
 	path  Path
+	down  func() bool // whether nothing can be sent at present; nil: never
 	log   *slog.Logger
 	start time.Time // of our clock
 

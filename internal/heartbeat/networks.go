@@ -113,7 +113,9 @@ func (g *Networks) openOne(o NetworksOptions, each NetworkOptions, first bool) (
 // followOne makes a network of a path that is followed.
 func (g *Networks) followOne(o Options, each NetworkOptions, path *followed) *one {
 	o.Peers = make([]netip.AddrPort, len(o.Peers)) // to be learned
-	return &one{Network: newNetwork(o, path, g.wake), NetworkOptions: each, followed: path}
+	n := &one{Network: newNetwork(o, path, g.wake), NetworkOptions: each, followed: path}
+	n.down = func() bool { _, err := path.where(); return err != nil }
+	return n
 }
 
 // address is where this host is on the network; the error says why it is nowhere.

@@ -344,10 +344,18 @@ func TestAddressesAreLearned(t *testing.T) {
 		if s := f.hosts[0].Stats()[1]; s.Addresses[1] != want || s.Address != netip.MustParseAddr("10.78.0.1") || s.Down != nil {
 			t.Errorf("status %v at %v, %v", s.Addresses, s.Address, s.Down)
 		}
+		cards[0].set("", 0, errors.New("unplugged"))
+		time.Sleep(2 * followEvery)
+		sent := f.hosts[0].Stats()[1].Sent
+		f.beat(5)
+		if got := f.hosts[0].Stats()[1]; got.Sent != sent || got.Down == nil {
+			t.Errorf("%d heartbeats counted as sent on a network that is down: %v", got.Sent-sent, got.Down)
+		}
+		cards[0].set("10.78.0.1", 7, nil)
 		cards[1].set("10.78.0.9", 7, nil)
 		time.Sleep(2 * followEvery)
 		f.beat(2)
-		if got := cards[0].open[0].peers[1]; got.Addr() != netip.MustParseAddr("10.78.0.9") {
+		if got := cards[0].open[1].peers[1]; got.Addr() != netip.MustParseAddr("10.78.0.9") {
 			t.Errorf("host 1 has moved, and host 0 sends to %v", got)
 		}
 	})

@@ -24,6 +24,9 @@ func (n *Network) Send(say func(seq uint64) Message) (seq uint64, err error) {
 	}
 	n.out.failing = false
 	n.out.datagram = datagram
+	if n.down != nil && n.down() {
+		return seq, nil
+	}
 	var failed member.Set
 	n.path.Broadcast(datagram, func(to member.ID, err error) {
 		failed |= 1 << to
