@@ -210,6 +210,14 @@ func TestWhichAgent(t *testing.T) {
 	}
 }
 
+func TestNetworkThatIsNotThere(t *testing.T) {
+	dir, _ := apitest.Serve(t, apitest.New())
+	got := muster(t, dir, "network", "show", "moon", "--run-dir", dir)
+	if got.code != 1 || got.out != "" || got.err != "muster: no network \"moon\": the networks are lan, cross, spare\n" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestAnswersGolden(t *testing.T) {
 	fake := apitest.New()
 	fake.Events.Add(api.Event{At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Kind: "host_silent", Host: "c", Epoch: 17, Text: "not heard for 300 ms"})
@@ -222,6 +230,10 @@ func TestAnswersGolden(t *testing.T) {
 		{"status.json", []string{"status", "--json"}},
 		{"explain", []string{"explain", "web", "203.0.113.9:51234"}},
 		{"explain.json", []string{"explain", "web", "203.0.113.9:51234", "--json"}},
+		{"network-list", []string{"network", "list"}},
+		{"network-list.json", []string{"network", "list", "--json"}},
+		{"network-show", []string{"network", "show", "cross"}},
+		{"network-show.json", []string{"network", "show", "cross", "--json"}},
 		{"events", []string{"events"}},
 		{"events.json", []string{"events", "--json"}},
 		{"drain", []string{"host", "drain", "b"}},

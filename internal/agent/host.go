@@ -37,7 +37,7 @@ type host struct {
 	calls   chan func()
 	stopped chan struct{} // closed when the loop has ended
 	events  *api.Journal
-	network *heartbeat.Network
+	network *heartbeat.Networks
 	filter  *filter.Filter
 	changes *system.Journal
 	guard   *guard.Process

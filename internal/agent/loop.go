@@ -166,8 +166,9 @@ func (h *host) speak() {
 		Holdings:   h.shares.announcements(),
 		Orders:     h.orders.outgoing(now),
 	}
-	h.network.Send(func(seq uint64) heartbeat.Message {
-		m.Heartbeat = h.machine.Heartbeat(now, seq)
+	// What cannot be said is logged there, and silence has its consequences.
+	_ = h.network.Send(func(number uint64) heartbeat.Message {
+		m.Heartbeat = h.machine.Heartbeat(now, number)
 		return m
 	})
 }

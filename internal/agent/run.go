@@ -17,7 +17,6 @@ import (
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/guard"
-	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/system"
 	"github.com/muster-ha/muster/internal/wire"
@@ -135,20 +134,11 @@ func (h *host) openSystem() error {
 	return nil
 }
 
-// openNetwork opens the heartbeat's socket and starts the guard with the farewells sealed for it.
+// openNetwork opens the heartbeat's sockets and starts the guard with the farewells sealed for it.
 func (h *host) openNetwork(secret []byte) error {
-	codec, err := wire.New(wire.Options{Cluster: h.config.Cluster, Secret: secret, Self: h.self, Hosts: len(h.config.Hosts),
-		Boot: h.boot, Interval: h.config.Heartbeat.Interval})
-	if err != nil {
+	var err error
+	if h.network, err = h.openNetworks(secret); err != nil {
 		return err
-	}
-	peers := make([]netip.AddrPort, len(h.config.Hosts))
-	for i, host := range h.config.Hosts {
-		peers[i] = netip.AddrPortFrom(host.Address, heartbeat.Port)
-	}
-	h.network, err = heartbeat.New(heartbeat.Options{Self: h.self, Local: peers[h.self], Peers: peers, Codec: codec, Log: h.log})
-	if err != nil {
-		return fmt.Errorf("open heartbeat network on host %s: %w", h.opt.Host, err)
 	}
 	will := guard.Will{PinDir: filepath.Join(h.opt.RunDir, pinDir), Local: netip.AddrPortFrom(h.config.Hosts[h.self].Address, 0)}
 	for _, f := range h.network.Farewells() {

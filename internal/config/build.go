@@ -30,6 +30,9 @@ func build(path, dir string, f *File) *Config {
 		h := f.Hosts[name]
 		c.Hosts = append(c.Hosts, Host{Name: name, Address: h.Address, Weight: h.Weight})
 	}
+	for _, name := range sorted(f.Heartbeat.Networks) {
+		c.Networks = append(c.Networks, Network{Name: name, Interface: f.Heartbeat.Networks[name].Interface})
+	}
 	for _, name := range sorted(f.Checks) {
 		c.Checks = append(c.Checks, buildCheck(name, f.Checks[name]))
 	}

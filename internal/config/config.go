@@ -7,11 +7,12 @@ import (
 
 // Bounds of a configuration; package member has the reasons.
 const (
-	MaxHosts = 32
-	MaxRules = 64
+	MaxHosts    = 32
+	MaxRules    = 64
+	MaxNetworks = 8
 )
 
-// Config is a cluster's configuration, validated, with every default filled in. Hosts, VIPs and checks are sorted by name
+// Config is a cluster's configuration, validated, with every default filled in. Hosts, networks, VIPs and checks are sorted by name
 // and known elsewhere by their index; rules are numbered in the order of VIPs and then of the file.
 type Config struct {
 	Path       string // the file it came from
@@ -21,6 +22,7 @@ type Config struct {
 	RunDir     string // absolute
 	Hosts      []Host
 	Heartbeat  Heartbeat
+	Networks   []Network // those that the file names
 	VIPs       []VIP
 	Rules      []Rule
 	Checks     []Check
@@ -42,6 +44,12 @@ type Heartbeat struct {
 	Interval  time.Duration
 	Tolerance int // intervals of silence before a host is no longer heard
 	Lease     int // intervals without confirmation before the kernel stops accepting
+}
+
+// Network is a network between hosts.
+type Network struct {
+	Name      string
+	Interface string
 }
 
 // Delivery is how client packets reach the hosts.

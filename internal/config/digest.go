@@ -23,13 +23,14 @@ type meaning struct {
 	Cluster   string
 	Hosts     []Host
 	Heartbeat Heartbeat
+	Networks  []Network
 	VIPs      []VIP
 	Rules     []Rule
 	Checks    []Check
 }
 
 func (c *Config) digest() Digest {
-	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.VIPs, c.Rules, c.Checks})
+	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.VIPs, c.Rules, c.Checks})
 	if err != nil {
 		panic(err) // plain data without floats, channels or functions: cannot happen
 	}

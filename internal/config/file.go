@@ -57,7 +57,21 @@ type FileHeartbeat struct {
 	// accepting new connections by itself after two thirds of it. Needs interval, and no profile.
 	Tolerance int `yaml:"tolerance" min:"3" max:"100" example:"15"`
 
-	_ struct{} `unsupported:"multicast networks keys witness"`
+	// The networks between hosts by name, at most 8. Heartbeats travel on all of them, and a host is gone only when it is silent on all. The
+	// network that carries the hosts' addresses is always used; not named here, it is called `lan`. A change needs a
+	// restart of every agent.
+	Networks map[string]FileNetwork `yaml:"networks" max:"8" example:"{cross: {interface: eth1}}"`
+
+	_ struct{} `unsupported:"multicast keys witness"`
+}
+
+// FileNetwork is one network between hosts. A cable from host to host is one too.
+type FileNetwork struct {
+	// Name of its network interface, the same on every host. Where it does not carry the host's own address, the interface's first IPv4
+	// address is used, and the other hosts are told by heartbeats on a network that works already.
+	Interface string `yaml:"interface" required:"true" format:"interface" example:"eth1"`
+
+	_ struct{} `unsupported:"multicast"`
 }
 
 // FileVIP is a virtual address that all hosts carry together.

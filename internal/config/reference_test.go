@@ -19,6 +19,7 @@ func places() map[string]string {
 		"File":          "The file",
 		"FileHost":      "hosts.NAME",
 		"FileHeartbeat": "heartbeat",
+		"FileNetwork":   "heartbeat.networks.NAME",
 		"FileVIP":       "vips.NAME",
 		"FileRule":      "vips.NAME.rules[]",
 		"FileCheck":     "checks.NAME",

@@ -249,7 +249,7 @@ func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 	unseen := map[string]bool{
 		"key twice": true, "host twice": true, "key that is a list": true, "tag": true, "path for a terminal": true,
 		"host on loopback": true, "VIP is the network": true, "VIP is the broadcast address": true, "VIP outside every subnet": true,
-		"one host outside": true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true,
+		"one host outside": true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true, "two networks, one interface": true,
 		"interval too short": true, "range backwards": true, "port in two rules": true, "ranges in two rules": true,
 		"port in one rule twice": true, "misspelt check": true, "unknown check": true, "check twice": true,
 		"URL with a password": true, "URL with port 0": true, "timeout longer than interval": true,

@@ -18,6 +18,7 @@ type validator struct {
 
 func (v *validator) all() {
 	v.heartbeat()
+	v.networks()
 	v.checks()
 	v.subnets()
 	v.uniqueAddresses()
@@ -40,6 +41,28 @@ func (v *validator) heartbeat() {
 	case tolerance && !interval:
 		v.wrong("/heartbeat/tolerance", flaw{"`tolerance` needs an `interval` beside it", "add for example `interval: 20ms`"})
 	}
+}
+
+// networks finds two networks on one interface.
+func (v *validator) networks() {
+	first := map[string]string{}
+	for _, name := range v.inOrder("/heartbeat/networks/", sorted(v.f.Heartbeat.Networks)) {
+		path, n := "/heartbeat/networks/"+name+"/interface", v.f.Heartbeat.Networks[name]
+		if n.Interface == "" {
+			continue
+		}
+		if other, twice := first[n.Interface]; twice {
+			v.wrong(path, flaw{fmt.Sprintf("network %s has the interface of network %s", quote(name), quote(other)), "give each its own interface, or remove one of them"})
+			continue
+		}
+		first[n.Interface] = name
+	}
+}
+
+// inOrder sorts names by their places in the file.
+func (v *validator) inOrder(below string, names []string) []string {
+	slices.SortStableFunc(names, func(a, b string) int { return v.order(below+a, below+b) })
+	return names
 }
 
 func (v *validator) checks() {

@@ -20,12 +20,29 @@ func Sample() api.Status {
 			{Name: "new", State: "unknown", Why: "not probed yet"},
 			{Name: "web", State: "up", Since: &at, Last: &api.Transcript{At: at, TookMS: 1.25, Good: true, Text: "GET http://127.0.0.1/\n200 OK"}},
 		},
+		Networks:  sampleNetworks(),
 		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
 		Datagrams: api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}},
 		Problems: []api.Problem{
 			{About: "host b", What: "its configuration is another one (77c0ffee77c0ffee)", Remedy: "copy the file of one host to all, then `muster reload` on each"},
 			{About: "host c", What: "silent for 4.2 s", Remedy: "look at its power, its network and `systemctl status muster` there"},
 		},
+	}
+}
+
+func sampleNetworks() []api.NetworkStatus {
+	return []api.NetworkStatus{
+		{Name: "lan", Interface: "eth0", Address: "10.77.0.1", Up: true, Datagrams: api.DatagramStatus{Sent: 2500, Accepted: 4900, Refused: map[string]uint64{"replay": 2, "seal": 1}},
+			Peers: []api.NetworkPeer{
+				{Host: "b", Address: "10.77.0.2", State: api.PeerHeard, HeardAgoMS: new(12.0), LossPercent: new(0.5), DelayMS: new(0.31), JitterMS: new(0.02)},
+				{Host: "c", Address: "10.77.0.3", State: api.PeerSilent, HeardAgoMS: new(4200.0), LossPercent: new(0.0), JitterMS: new(0.05)},
+				{Host: "d", Address: "10.77.0.4", State: api.PeerUnknown}}},
+		{Name: "cross", Number: 1, Interface: "eth1", Address: "10.78.0.1", Up: true, Datagrams: api.DatagramStatus{Sent: 2500, Accepted: 4900, Refused: map[string]uint64{}},
+			Peers: []api.NetworkPeer{
+				{Host: "b", Address: "10.78.0.2", State: api.PeerHeard, HeardAgoMS: new(12.5), LossPercent: new(31.0), DelayMS: new(0.12), JitterMS: new(0.01)},
+				{Host: "c", State: api.PeerUnknown}, {Host: "d", State: api.PeerUnknown}}},
+		{Name: "spare", Number: 3, Interface: "eth2", Why: "find interface eth2: no such network interface", Datagrams: api.DatagramStatus{Refused: map[string]uint64{}},
+			Peers: []api.NetworkPeer{{Host: "b", State: api.PeerUnknown}, {Host: "c", State: api.PeerUnknown}, {Host: "d", State: api.PeerUnknown}}},
 	}
 }
 
