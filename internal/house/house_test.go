@@ -93,6 +93,7 @@ var rooms = []string{
 	"internal/guard",
 	"internal/heartbeat",
 	"internal/wire",
+	"internal/multicast",
 	"internal/balance",
 	"internal/member",
 	"internal/filter",
