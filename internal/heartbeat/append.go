@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"net/netip"
 	"slices"
 
 	"github.com/muster-ha/muster/internal/member"
@@ -50,7 +51,8 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	b = append(b, m.Version...)
 	b = appendInterfaces(b, m.Interfaces)
 	b = appendOrders(b, m.Orders)
-	b = appendAddresses(b, m.Addresses)
+	b = binary.AppendUvarint(b, uint64(m.Abilities))
+	b = appendWords(b, m.Words)
 	return binary.AppendUvarint(b, m.Seq), nil
 }
 
@@ -65,7 +67,7 @@ func (m *Message) check() error {
 		{len(m.Interfaces) <= MaxInterfaces && rising(m.Interfaces, vipOf), "interfaces"},
 		{inSet(m.View.Members, memberOf), "members of the view"},
 		{inSet(m.Hears, hearingOf), "hosts heard"},
-		{len(m.Addresses) <= MaxAddresses && rising(m.Addresses, networkOf) && !slices.ContainsFunc(m.Addresses, notIPv4), "addresses"},
+		{len(m.Words) <= MaxWords && rising(m.Words, networkOf) && !slices.ContainsFunc(m.Words, unspeakable), "networks"},
 		{len(m.Orders) <= MaxOrders, "too many orders"},
 		{m.View.Proposer < member.MaxHosts && m.Released.Proposer < member.MaxHosts && m.Installed.Proposer < member.MaxHosts, "proposer"},
 		{m.Echo.To < member.MaxHosts, "host of the echo"},
@@ -113,16 +115,36 @@ func appendOrders(b []byte, orders []Order) []byte {
 	return b
 }
 
-func appendAddresses(b []byte, list []Address) []byte {
+func appendWords(b []byte, list []Word) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
-	for _, a := range list {
-		b = append(b, a.Network)
-		b = append(b, a.Addr.AsSlice()...)
+	for _, w := range list {
+		b = append(b, w.Network)
+		b = appendIPv4(b, w.Addr)
+		b = appendIPv4(b, w.Group.Address)
+		b = binary.BigEndian.AppendUint32(b, w.Group.Version)
+		b = append(b, byte(w.Group.How), 0)
+		if w.Stranger {
+			b[len(b)-1] = 1
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(w.Hears))
+		b = binary.BigEndian.AppendUint32(b, uint32(w.Direct))
 	}
 	return b
 }
 
-func notIPv4(a Address) bool { return !a.Addr.Is4() }
+// appendIPv4 writes no address as 0.0.0.0, which nobody has.
+func appendIPv4(b []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		a = netip.IPv4Unspecified()
+	}
+	return append(b, a.AsSlice()...)
+}
+
+// unspeakable finds what could not be read back.
+func unspeakable(w Word) bool {
+	bad := func(a netip.Addr) bool { return a.IsValid() && (!a.Is4() || a.IsUnspecified()) }
+	return bad(w.Addr) || bad(w.Group.Address) || w.Group.Address.IsValid() && !w.Group.Address.IsMulticast()
+}
 
 // each calls f for the hosts of a set, lowest first.
 func each(set uint32, f func(member.ID)) {

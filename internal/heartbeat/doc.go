@@ -25,7 +25,8 @@
 // What a heartbeat does not say of holdings stands as it was: with many rules they are spread over successive heartbeats
 // (Fit).
 //
-// Another kind of network, such as multicast, is another Path.
+// Each network has a multicast beside it (cast.go), which SetMulticast switches: unicast goes on to every host that does not say
+// that it hears us on the group.
 //
 // Concurrency: all methods may be called from any goroutine; the function given to Drain runs in the caller's and may call
 // Send, but not Drain. The function given to Send must not call Send.

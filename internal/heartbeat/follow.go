@@ -23,6 +23,7 @@ var errDown = errors.New("network is down")
 type place struct {
 	address netip.Addr
 	index   int
+	group   netip.Addr // joined there; invalid: none
 }
 
 // locate finds where an interface is now.
@@ -32,8 +33,9 @@ type locate func() (place, error)
 // hosts are reached is learned.
 type followed struct {
 	locate locate
-	open   func(local netip.Addr, peers []netip.AddrPort) (livePath, error)
+	open   func(at place, peers []netip.AddrPort) (livePath, error)
 	log    *slog.Logger
+	looks  sync.Mutex // one at a time
 	done   chan struct{}
 	work   sync.WaitGroup
 
@@ -52,7 +54,7 @@ type livePath interface {
 }
 
 // follow keeps a path on an interface for as long as it is not closed.
-func follow(hosts int, find locate, open func(netip.Addr, []netip.AddrPort) (livePath, error), log *slog.Logger) *followed {
+func follow(hosts int, find locate, open func(place, []netip.AddrPort) (livePath, error), log *slog.Logger) *followed {
 	f := &followed{locate: find, open: open, log: log, done: make(chan struct{}), peers: make([]netip.AddrPort, hosts),
 		changed: make(chan struct{}), why: errDown}
 	f.look()
@@ -75,7 +77,7 @@ func firstAddress(device string) (place, error) {
 	}
 	for _, a := range addrs {
 		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
-			return place{p.Addr(), link.Index}, nil
+			return place{address: p.Addr(), index: link.Index}, nil
 		}
 	}
 	return place{}, fmt.Errorf("interface %s has no IPv4 address", device)
@@ -96,6 +98,8 @@ func (f *followed) run() {
 
 // look compares the interface with the path that is open, and opens another if they do not fit.
 func (f *followed) look() {
+	f.looks.Lock()
+	defer f.looks.Unlock()
 	at, err := f.locate()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -106,7 +110,7 @@ func (f *followed) look() {
 	if f.path != nil && f.at == at {
 		return
 	}
-	path, err := f.open(at.address, f.peers)
+	path, err := f.open(at, f.peers)
 	if err != nil {
 		f.setLocked(nil, place{}, err)
 		return
@@ -123,9 +127,9 @@ func (f *followed) setLocked(path livePath, at place, why error) {
 		f.path.Close()
 	}
 	if path == nil {
-		f.log.Warn("network is down, others are used", "why", why)
+		f.log.Warn("path is down, others are used", "why", why)
 	} else {
-		f.log.Info("network is up", "address", at.address)
+		f.log.Info("path is up", "address", at.address)
 	}
 	f.path, f.at, f.why = path, at, why
 	close(f.changed)
@@ -162,9 +166,9 @@ func (f *followed) current() (Path, <-chan struct{}) {
 }
 
 // Broadcast sends nothing while the network is down: that is told once, not with every heartbeat.
-func (f *followed) Broadcast(datagram []byte, failed func(member.ID, error)) {
+func (f *followed) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
 	if path, _ := f.current(); path != nil {
-		path.Broadcast(datagram, failed)
+		path.Broadcast(datagram, skip, failed)
 	}
 }
 

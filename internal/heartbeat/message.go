@@ -6,6 +6,7 @@ import (
 
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/multicast"
 	"github.com/muster-ha/muster/internal/wire"
 )
 
@@ -24,7 +25,7 @@ const (
 	MaxInterfaces = 256 // entries
 	MaxOrders     = 64
 	MaxHoldings   = member.MaxRules
-	MaxAddresses  = 16 // on networks
+	MaxWords      = 16
 	maxSize       = wire.MaxPayload
 	extensionHead = 2 // the length of what later versions add
 )
@@ -37,7 +38,8 @@ type Message struct {
 	Digest     [32]byte   // of the configuration in use
 	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP
 	Orders     []Order
-	Addresses  []Address // the sender's own on networks where they are not configured; sorted by network; set by Send
+	Abilities  Abilities // what the sender's version can, set by Send
+	Words      []Word    // of networks; sorted by network; set by Send
 	Holdings   []Holding // of some rules, or of all; each rule at most once
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
@@ -50,10 +52,22 @@ type LinkAddr struct {
 	MAC [6]byte
 }
 
-// Address is where a host is reached on a network.
-type Address struct {
-	Network uint8
-	Addr    netip.Addr // IPv4
+// Abilities is a set of what a version can. Bits that are not known are kept.
+type Abilities uint64
+
+// The abilities.
+const (
+	Multicasts Abilities = 1 << iota // hears and sends heartbeats by multicast
+)
+
+// Word is what a host says of one network.
+type Word struct {
+	Network  uint8
+	Addr     netip.Addr      // IPv4, of the sender; invalid: the configured one
+	Group    multicast.Group // that the sender knows of; invalid: none
+	Hears    member.Set      // whom it hears by multicast on that group
+	Direct   member.Set      // whom it sends to by unicast
+	Stranger bool            // another cluster was seen on the group
 }
 
 // Order asks another host to do something, until it is no longer repeated.

@@ -187,7 +187,7 @@ func (n *Network) Farewells() []Packet {
 func (n *Network) SayFarewell() {
 	datagram := n.codec.Farewell()
 	for range farewells {
-		n.path.Broadcast(datagram, n.unsent)
+		n.path.Broadcast(datagram, 0, n.unsent)
 	}
 }
 

@@ -43,9 +43,9 @@ func makePaths(n int) []*fakePath {
 	return paths
 }
 
-func (p *fakePath) Broadcast(datagram []byte, failed func(member.ID, error)) {
+func (p *fakePath) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
 	for id := range p.others {
-		if id == int(p.self) {
+		if id == int(p.self) || skip.Has(member.ID(id)) {
 			continue
 		}
 		if err := p.Send(member.ID(id), datagram); err != nil {

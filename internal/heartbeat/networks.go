@@ -22,6 +22,7 @@ type NetworksOptions struct {
 	Hosts []netip.AddrPort // configured addresses by host, which the first network carries
 	List  []NetworkOptions // the first network, then the others
 	Codec func(network uint16) (*wire.Codec, error)
+	Trust time.Duration // how long a multicast may not have been heard before unicast goes beside it
 	Log   *slog.Logger
 }
 
@@ -38,9 +39,11 @@ type Networks struct {
 	list []*one
 	wake chan struct{}
 
-	out struct {
+	self member.ID
+	out  struct {
 		sync.Mutex
-		number uint64 // of the last heartbeat
+		number      uint64 // of the last heartbeat
+		nextHolding int
 	}
 	in struct {
 		sync.Mutex
@@ -54,6 +57,7 @@ type one struct {
 	NetworkOptions
 	followed *followed // nil: its addresses are configured
 	local    netip.Addr
+	cast     *cast // nil: nothing but unicast
 }
 
 // voice is what of a host was heard last, whichever network brought it.
@@ -70,19 +74,22 @@ func NewNetworks(o NetworksOptions) (*Networks, error) {
 	if len(o.List) == 0 || o.List[0].Index != 0 || int(o.Self) >= len(o.Hosts) {
 		return nil, fmt.Errorf("%w: host %d of %d, %d networks", ErrOptions, o.Self, len(o.Hosts), len(o.List))
 	}
-	g := newNetworks(len(o.Hosts), o.Hosts[o.Self].Port())
+	g := newNetworks(o.Self, len(o.Hosts), o.Hosts[o.Self].Port())
 	for i, each := range o.List {
 		n, err := g.openOne(o, each, i == 0)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open network %s: %w", each.Name, err), g.Close())
 		}
 		g.list = append(g.list, n)
+		if n.cast, err = g.openCast(o, n); err != nil {
+			return nil, errors.Join(fmt.Errorf("open multicast on network %s: %w", each.Name, err), g.Close())
+		}
 	}
 	return g, nil
 }
 
-func newNetworks(hosts int, port uint16) *Networks {
-	g := &Networks{port: port, wake: make(chan struct{}, 1)}
+func newNetworks(self member.ID, hosts int, port uint16) *Networks {
+	g := &Networks{self: self, port: port, wake: make(chan struct{}, 1)}
 	g.in.hosts = make([]voice, hosts)
 	return g
 }
@@ -104,8 +111,8 @@ func (g *Networks) openOne(o NetworksOptions, each NetworkOptions, first bool) (
 		}
 		return &one{Network: newNetwork(options, path, g.wake), NetworkOptions: each, local: options.Local.Addr()}, nil
 	}
-	path := follow(len(o.Hosts), func() (place, error) { return firstAddress(each.Interface) }, func(local netip.Addr, peers []netip.AddrPort) (livePath, error) {
-		return newUnicast(o.Self, netip.AddrPortFrom(local, g.port), each.Interface, peers)
+	path := follow(len(o.Hosts), func() (place, error) { return firstAddress(each.Interface) }, func(at place, peers []netip.AddrPort) (livePath, error) {
+		return newUnicast(o.Self, netip.AddrPortFrom(at.address, g.port), each.Interface, peers)
 	}, log)
 	return g.followOne(options, each, path), nil
 }
@@ -131,6 +138,9 @@ func (g *Networks) Close() error {
 	var errs []error
 	for _, n := range g.list {
 		errs = append(errs, n.Close())
+		if n.cast != nil {
+			errs = append(errs, n.cast.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -138,20 +148,39 @@ func (g *Networks) Close() error {
 // Wake says that Drain has something to do. It may say so once too often.
 func (g *Networks) Wake() <-chan struct{} { return g.wake }
 
-// Send tells all other hosts on all networks what say returns for the heartbeat's number. An error means that no network could
-// say it.
+// Send tells all other hosts on all networks what say returns for the heartbeat's number: by multicast where that is used, and by
+// unicast whoever does not hear it. An error means that no network could say it.
 func (g *Networks) Send(say func(number uint64) Message) error {
 	g.out.Lock()
 	defer g.out.Unlock()
 	g.out.number++
 	m := say(g.out.number)
-	m.Seq, m.Addresses = g.out.number, g.addresses()
-	said := false
+	m.Seq, m.Abilities = g.out.number, Multicasts
+	now, start := time.Now(), g.out.nextHolding
+	skips := make([]member.Set, len(g.list))
+	for i, n := range g.list {
+		skips[i] = n.served(g.self, now)
+		if w, ok := n.word(g.others()&^skips[i], now); ok {
+			m.Words = append(m.Words, w)
+		}
+	}
+	said := len(g.list) == 0
 	var errs []error
-	for _, n := range g.list {
-		_, err := n.Send(func(uint64) Message { return m })
-		said = said || err == nil
-		errs = append(errs, err)
+	send := func(n *Network, skip member.Set) {
+		next, err := n.sendFrom(start, skip, m)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		said, g.out.nextHolding = true, next
+	}
+	for i, n := range g.list {
+		if n.cast != nil && n.cast.inUse() {
+			send(n.cast.Network, 0)
+		}
+		if skips[i] != g.others() || skips[i] == 0 {
+			send(n.Network, skips[i])
+		}
 	}
 	if said {
 		return nil
@@ -159,18 +188,21 @@ func (g *Networks) Send(say func(number uint64) Message) error {
 	return errors.Join(errs...)
 }
 
-// addresses tells the others where to find this host.
-func (g *Networks) addresses() []Address {
-	var list []Address
-	for _, n := range g.list {
-		if n.followed == nil {
-			continue
-		}
-		if a, err := n.address(); err == nil {
-			list = append(list, Address{Network: n.Index, Addr: a})
-		}
+// others are all hosts but this one.
+func (g *Networks) others() member.Set {
+	return member.Set(1<<len(g.in.hosts) - 1).Without(g.self)
+}
+
+// word is what this host says of the network; false: nothing worth saying.
+func (n *one) word(direct member.Set, now time.Time) (Word, bool) {
+	w := Word{Network: n.Index, Direct: direct}
+	if n.followed != nil {
+		w.Addr, _ = n.address()
 	}
-	return list
+	if n.cast != nil {
+		w.Group, w.Hears, w.Stranger = n.cast.say(now)
+	}
+	return w, w.Addr.IsValid() || n.cast != nil
 }
 
 // Drain hands over all that has arrived and was not heard before on another network.
@@ -178,22 +210,36 @@ func (g *Networks) Drain(hear func(Received)) {
 	g.in.Lock()
 	defer g.in.Unlock()
 	for _, n := range g.list {
-		n.Drain(func(in Received) {
+		hearing := func(in Received) {
 			if !g.in.hosts[in.From].newest(in) {
 				return
 			}
 			g.learn(in)
 			hear(in)
-		})
+		}
+		n.Drain(hearing)
+		if n.cast != nil {
+			n.cast.Drain(hearing)
+		}
 	}
 }
 
-// learn takes in where a host says that it is. The sender is proved: the address is as good as one of the file.
+// learn takes in what a host says of networks: where it is, whom it hears by multicast, and whether we have to expect unicast. The sender is
+// proved: an address is as good as one of the file.
 func (g *Networks) learn(in Received) {
-	for _, a := range in.Message.Addresses {
+	for _, w := range in.Message.Words {
 		for _, n := range g.list {
-			if n.followed != nil && n.Index == a.Network && reachable(a.Addr) {
-				n.learn(in.From, netip.AddrPortFrom(a.Addr, g.port))
+			if n.Index != w.Network {
+				continue
+			}
+			if w.Addr.IsValid() && reachable(w.Addr) {
+				n.learn(in.From, netip.AddrPortFrom(w.Addr, g.port))
+			}
+			if !w.Direct.Has(g.self) {
+				n.rest(in.From)
+			}
+			if n.cast != nil {
+				n.cast.take(in.From, w, in.At)
 			}
 		}
 	}
@@ -204,14 +250,28 @@ func reachable(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
+// learn says where another host is on a network without configured addresses.
 func (n *one) learn(host member.ID, to netip.AddrPort) {
+	if n.followed == nil {
+		return
+	}
 	n.state.Lock()
 	same := n.state.peers[host] == to
 	n.state.peers[host] = to
 	n.state.Unlock()
 	if !same {
 		n.followed.setPeer(host, to)
+		if n.cast != nil {
+			n.cast.setPeer(host, netip.AddrPortFrom(to.Addr(), castPort))
+		}
 	}
+}
+
+// rest takes note that a host sends us nothing by unicast at present.
+func (n *one) rest(host member.ID) {
+	n.state.Lock()
+	defer n.state.Unlock()
+	n.state.links[host].resting = true
 }
 
 // newest reports whether something was not heard before, and takes note of it.
@@ -252,6 +312,7 @@ type NetworkStats struct {
 	Address   netip.Addr       // of this host on it
 	Down      error            // why it cannot be used at present
 	Addresses []netip.AddrPort // of the hosts; invalid: not known
+	Cast      CastStats
 }
 
 // Stats returns the figures of each network, the first network first.
@@ -263,6 +324,9 @@ func (g *Networks) Stats() []NetworkStats {
 		n.state.Lock()
 		s.Addresses = append(s.Addresses, n.state.peers...)
 		n.state.Unlock()
+		if n.cast != nil {
+			s.Cast = n.cast.stats(g.self, time.Now())
+		}
 		list[i] = s
 	}
 	return list

@@ -45,7 +45,7 @@ func makeFarm(t *testing.T, hosts, networks int) *farm {
 func (f *farm) start(id int) {
 	f.t.Helper()
 	f.boots[id] = wire.NewBoot()
-	f.hosts[id] = newNetworks(len(f.heard), Port)
+	f.hosts[id] = newNetworks(member.ID(id), len(f.heard), Port)
 	for network, paths := range f.paths {
 		f.add(id, network, paths[id])
 	}
@@ -307,7 +307,7 @@ func (c *card) set(address string, index int, err error) {
 	c.err = err
 	c.at = place{}
 	if address != "" {
-		c.at = place{netip.MustParseAddr(address), index}
+		c.at = place{address: netip.MustParseAddr(address), index: index}
 	}
 }
 
@@ -316,7 +316,7 @@ func (c *card) follow(hosts int) *followed {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.at, c.err
-	}, func(_ netip.Addr, peers []netip.AddrPort) (livePath, error) {
+	}, func(_ place, peers []netip.AddrPort) (livePath, error) {
 		m := &moving{fakePath: makePaths(hosts)[0], peers: map[member.ID]netip.AddrPort{}}
 		for id, p := range peers {
 			m.peers[member.ID(id)] = p

@@ -39,6 +39,7 @@ type link struct {
 	transit uint32    // our clock less its clock: only differences mean anything
 	clockAt time.Time // when it was heard
 	failing bool      // datagrams cannot be sent to it
+	resting bool      // it has said that it sends us nothing on this network: the next gap is no loss
 }
 
 // arrived takes note of a heartbeat and reports whether it is the newest of its boot. now is our clock.
@@ -50,11 +51,12 @@ func (l *link) arrived(m *Message, seq uint64, at time.Time, now uint32, from ne
 		return false
 	}
 	transit := now - m.Clock
-	if !fresh {
+	if !fresh && !l.resting {
 		l.missed(seq - l.top - 1)
 		l.vary(time.Duration(int32(transit-l.transit)) * time.Microsecond)
 	}
 	l.Boot, l.top, l.Heard, l.Source = m.Boot, seq, at, from
+	l.resting = false
 	l.clock, l.transit, l.clockAt = m.Clock, transit, at
 	l.Received++
 	l.Loss -= l.Loss / lossMemory

@@ -140,9 +140,9 @@ func (u *unicast) knows(id int) bool {
 	return u.tx.peers[id] != nil
 }
 
-func (u *unicast) Broadcast(datagram []byte, failed func(member.ID, error)) {
+func (u *unicast) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
 	for id := range u.tx.peers { // their number never changes
-		if !u.knows(id) {
+		if skip.Has(member.ID(id)) || !u.knows(id) {
 			continue
 		}
 		if err := u.Send(member.ID(id), datagram); err != nil {
