@@ -93,7 +93,6 @@ var rooms = []string{
 	"internal/guard",
 	"internal/heartbeat",
 	"internal/wire",
-	"internal/multicast",
 	"internal/balance",
 	"internal/member",
 	"internal/filter",
@@ -101,6 +100,7 @@ var rooms = []string{
 	"internal/system",
 	"internal/check",
 	"internal/config",
+	"internal/multicast",
 }
 
 // exceptions are imports that point upwards or sideways, each with its reason.
