@@ -40,10 +40,12 @@ func datagrams(stats heartbeat.Stats) api.DatagramStatus {
 func totals(networks []api.NetworkStatus) api.DatagramStatus {
 	sum := api.DatagramStatus{Refused: map[string]uint64{}}
 	for _, n := range networks {
-		sum.Sent += n.Datagrams.Sent
-		sum.Accepted += n.Datagrams.Accepted
-		for reason, count := range n.Datagrams.Refused {
-			sum.Refused[reason] += count
+		for _, d := range []api.DatagramStatus{n.Datagrams, n.Multicast.Datagrams} {
+			sum.Sent += d.Sent
+			sum.Accepted += d.Accepted
+			for reason, count := range d.Refused {
+				sum.Refused[reason] += count
+			}
 		}
 	}
 	return sum

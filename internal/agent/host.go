@@ -65,4 +65,6 @@ type host struct {
 	drift           []string   // what was found changed lately and has been put back
 	savedEpoch      uint64
 	epochWriter     chan uint64
+	castings        []casting   // by network, as the networks were opened
+	groupWriter     chan string // the text of the groups file
 }

@@ -22,6 +22,7 @@ func (h *host) loop(ctx context.Context) {
 			h.listen() // what waits in the queue counts before silence does
 			h.act(h.machine.Tick(time.Now()))
 			h.layGhosts(time.Now())
+			h.cast(time.Now())
 			h.speak()
 		case <-h.network.Wake():
 			h.listen()

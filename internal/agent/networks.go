@@ -28,7 +28,12 @@ func (h *host) openNetworks(secret []byte) (*heartbeat.Networks, error) {
 	for i, each := range h.config.Hosts {
 		hosts[i] = netip.AddrPortFrom(each.Address, heartbeat.Port)
 	}
-	networks, err := heartbeat.NewNetworks(heartbeat.NetworksOptions{Self: h.self, Hosts: hosts, List: networkList(h.config, device), Log: h.log,
+	list := networkList(h.config, device)
+	for _, n := range list {
+		h.castings = append(h.castings, casting{NetworkOptions: n})
+	}
+	h.loadGroups()
+	networks, err := heartbeat.NewNetworks(heartbeat.NetworksOptions{Self: h.self, Hosts: hosts, List: list, Trust: h.trust(), Log: h.log,
 		Codec: func(network uint16) (*wire.Codec, error) {
 			return wire.New(wire.Options{Cluster: h.config.Cluster, Secret: secret, Self: h.self, Hosts: len(h.config.Hosts),
 				Boot: h.boot, Network: network, Interval: h.config.Heartbeat.Interval})
@@ -87,7 +92,7 @@ func deviceOf(a netip.Addr) (string, error) {
 // networks is how each network is doing.
 func (h *host) networks(now time.Time) []api.NetworkStatus {
 	list := []api.NetworkStatus{}
-	for _, n := range h.network.Stats() {
+	for i, n := range h.network.Stats() {
 		s := api.NetworkStatus{Name: n.Name, Interface: n.Interface, Number: int(n.Index), Up: n.Down == nil, Datagrams: datagrams(n.Stats), Peers: []api.NetworkPeer{}}
 		if n.Down != nil {
 			s.Why = n.Down.Error()
@@ -100,6 +105,7 @@ func (h *host) networks(now time.Time) []api.NetworkStatus {
 				s.Peers = append(s.Peers, h.networkPeer(member.ID(id), n, now))
 			}
 		}
+		s.Multicast = h.castStatus(i, n)
 		list = append(list, s)
 	}
 	return list
@@ -108,6 +114,9 @@ func (h *host) networks(now time.Time) []api.NetworkStatus {
 // networkPeer is how another host is heard on one network.
 func (h *host) networkPeer(id member.ID, n heartbeat.NetworkStats, now time.Time) api.NetworkPeer {
 	p := n.Peers[id]
+	if n.Cast.Hears.Has(id) {
+		p = n.Cast.Peers[id]
+	}
 	s := api.NetworkPeer{Host: h.name(id), State: api.PeerUnknown}
 	if a := n.Addresses[id]; a.IsValid() {
 		s.Address = a.Addr().String()
@@ -126,6 +135,12 @@ func (h *host) networkPeer(id member.ID, n heartbeat.NetworkStats, now time.Time
 		s.DelayMS = new(millis(p.RoundTrip))
 	}
 	return s
+}
+
+// trust is how long a multicast may not have been heard before unicast goes beside it: well before the kernel's lease or anybody's
+// patience ends.
+func (h *host) trust() time.Duration {
+	return time.Duration(max(2, h.config.Heartbeat.Tolerance/4)) * h.config.Heartbeat.Interval
 }
 
 // silence is how long nothing is heard before a host counts as silent.

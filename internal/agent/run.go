@@ -67,7 +67,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		opt: o, log: o.Log, self: self, config: o.Config,
 		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
-		epochWriter: make(chan uint64, 1), boot: wire.NewBoot(),
+		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), boot: wire.NewBoot(),
 	}
 	if err := h.openSystem(); err != nil {
 		return nil, errors.Join(err, h.abandon())

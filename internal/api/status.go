@@ -17,18 +17,18 @@ const (
 
 // Status is how the cluster looks from one host.
 type Status struct {
-	Cluster string        `json:"cluster" doc:"Name of the cluster."`
-	Host    string        `json:"host" doc:"The host that answers: everything here is what it knows."`
-	Version string        `json:"version" doc:"Version of its agent."`
-	State   State         `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
-	Why     string        `json:"why" doc:"Why it is in that state, when that is not obvious."`
-	Epoch   uint64        `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
-	View    ViewStatus    `json:"view" doc:"The agreed set of live hosts."`
-	Config  ConfigStatus  `json:"config" doc:"The configuration in use."`
-	Hosts   []HostStatus  `json:"hosts" doc:"Every configured host, by name."`
-	VIPs    []VIPStatus   `json:"vips" doc:"Every virtual address, by name."`
-	Checks  []CheckStatus `json:"checks" doc:"Every check, as it is on the answering host."`
-	Filter  FilterStatus  `json:"filter" doc:"The filter in the answering host's kernel."`
+	Cluster   string          `json:"cluster" doc:"Name of the cluster."`
+	Host      string          `json:"host" doc:"The host that answers: everything here is what it knows."`
+	Version   string          `json:"version" doc:"Version of its agent."`
+	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
+	Why       string          `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Epoch     uint64          `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
+	View      ViewStatus      `json:"view" doc:"The agreed set of live hosts."`
+	Config    ConfigStatus    `json:"config" doc:"The configuration in use."`
+	Hosts     []HostStatus    `json:"hosts" doc:"Every configured host, by name."`
+	VIPs      []VIPStatus     `json:"vips" doc:"Every virtual address, by name."`
+	Checks    []CheckStatus   `json:"checks" doc:"Every check, as it is on the answering host."`
+	Filter    FilterStatus    `json:"filter" doc:"The filter in the answering host's kernel."`
 	Networks  []NetworkStatus `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
 	Datagrams DatagramStatus  `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
 	Problems  []Problem       `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
@@ -146,6 +146,28 @@ type NetworkStatus struct {
 	Why       string         `json:"why" doc:"Why it cannot be used."`
 	Datagrams DatagramStatus `json:"datagrams" doc:"Datagrams on it since the agent started."`
 	Peers     []NetworkPeer  `json:"peers" doc:"The other hosts on it, by name."`
+
+	Multicast MulticastStatus `json:"multicast" doc:"Heartbeats by multicast on it."`
+}
+
+// MulticastStatus is the multicast of a network.
+type MulticastStatus struct {
+	Used      bool               `json:"used" doc:"Whether the answering host sends to the group."`
+	Why       string             `json:"why" doc:"Why it does or does not."`
+	Group     string             `json:"group" doc:"The group's address; empty: none."`
+	How       string             `json:"how" doc:"How the address was found: manual, MADCAP lease, self-selected, none."`
+	Stranger  bool               `json:"stranger" doc:"Whether another cluster was seen on the group."`
+	Warning   string             `json:"warning" doc:"What of the configuration is not followed; empty: nothing."`
+	Datagrams DatagramStatus     `json:"datagrams" doc:"Datagrams by multicast since the agent started."`
+	Hearing   []MulticastHearing `json:"hearing" doc:"Who hears whom by multicast, by name."`
+}
+
+// MulticastHearing is whom one host hears by multicast.
+type MulticastHearing struct {
+	Host  string   `json:"host" doc:"Name of the host that hears."`
+	Known bool     `json:"known" doc:"Whether it has said so."`
+	Hears []string `json:"hears" doc:"Hosts that it hears: they send it nothing by unicast."`
+	Deaf  []string `json:"deaf" doc:"Live hosts that it does not hear: they send to it by unicast."`
 }
 
 // NetworkPeer is a pair of hosts on one network: how the answering host hears the other one there.

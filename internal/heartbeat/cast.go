@@ -70,7 +70,7 @@ func (g *Networks) openCast(o NetworksOptions, n *one) (*cast, error) {
 	c := &cast{trust: o.Trust, others: make([]castPeer, len(o.Hosts))}
 	find := func() (place, error) { return c.place(n) }
 	open := func(at place, peers []netip.AddrPort) (livePath, error) {
-		return newGroupPath(o.Self, at, n.Interface, peers)
+		return newGroupPath(o.Self, at, castPort, n.Interface, peers)
 	}
 	log := o.Log.With("network", n.Name, "path", "multicast")
 	c.start(Options{Self: o.Self, Peers: make([]netip.AddrPort, len(o.Hosts)), Codec: codec, Log: log},
@@ -206,6 +206,17 @@ func (g *Networks) SetMulticast(index int, use bool, group multicast.Group) {
 	}
 }
 
+// Strangers says whether another cluster was seen on the group of the network with that number.
+func (g *Networks) Strangers(number int) bool {
+	for _, n := range g.list {
+		if int(n.Index) == number && n.cast != nil {
+			_, _, stranger := n.cast.say(time.Now())
+			return stranger
+		}
+	}
+	return false
+}
+
 // groupPath is a Path that sends one datagram for all hosts.
 type groupPath struct {
 	*unicast
@@ -213,15 +224,15 @@ type groupPath struct {
 }
 
 // newGroupPath joins a group on an interface. Datagrams go no further than the network, and do not come back.
-func newGroupPath(self member.ID, at place, device string, peers []netip.AddrPort) (*groupPath, error) {
-	u, err := newUnicast(self, netip.AddrPortFrom(netip.IPv4Unspecified(), castPort), device, peers)
+func newGroupPath(self member.ID, at place, port uint16, device string, peers []netip.AddrPort) (*groupPath, error) {
+	u, err := newUnicast(self, netip.AddrPortFrom(netip.IPv4Unspecified(), port), device, peers)
 	if err != nil {
 		return nil, err
 	}
 	if err := u.join(at); err != nil {
 		return nil, errors.Join(err, u.Close())
 	}
-	return &groupPath{unicast: u, group: sockaddr(netip.AddrPortFrom(at.group, castPort))}, nil
+	return &groupPath{unicast: u, group: sockaddr(netip.AddrPortFrom(at.group, port))}, nil
 }
 
 func (u *unicast) join(at place) error {

@@ -3,7 +3,9 @@ package heartbeat
 import (
 	"bytes"
 	"log/slog"
+	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -235,9 +237,21 @@ func TestStrangersOnTheGroupAreTold(t *testing.T) {
 	})
 }
 
+// freePort is a port that nobody used just now: other tests may run on this machine.
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+}
+
 func TestGroupSocket(t *testing.T) {
 	at := place{address: netip.MustParseAddr("127.0.0.1"), index: 1, group: netip.MustParseAddr("239.255.7.7")}
-	p, err := newGroupPath(0, at, "lo", make([]netip.AddrPort, 2))
+	port := freePort(t)
+	p, err := newGroupPath(0, at, port, "lo", make([]netip.AddrPort, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +280,29 @@ func TestGroupSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 10)
-	if n, from, err := p.Receive(buf); err != nil || string(buf[:n]) != "x" || from.Port() != castPort {
+	if n, from, err := p.Receive(buf); err != nil || string(buf[:n]) != "x" || from.Port() != port {
 		t.Errorf("%q from %v, %v", buf[:n], from, err)
+	}
+}
+
+// TestGroupSocketMoves: the port is free for the next group.
+func TestGroupSocketMoves(t *testing.T) {
+	port := freePort(t)
+	var mu sync.Mutex
+	at := place{address: netip.MustParseAddr("127.0.0.1"), index: 1, group: testGroup(8, 1).Address}
+	f := follow(2, func() (place, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return at, nil
+	}, func(at place, peers []netip.AddrPort) (livePath, error) {
+		return newGroupPath(0, at, port, "lo", peers)
+	}, slog.New(slog.DiscardHandler))
+	defer f.Close()
+	mu.Lock()
+	at.group = testGroup(9, 2).Address
+	mu.Unlock()
+	f.look()
+	if _, err := f.where(); err != nil {
+		t.Error(err)
 	}
 }

@@ -110,6 +110,9 @@ func (f *followed) look() {
 	if f.path != nil && f.at == at {
 		return
 	}
+	if f.path != nil {
+		f.path.Close() // first: the new one may need its port
+	}
 	path, err := f.open(at, f.peers)
 	if err != nil {
 		f.setLocked(nil, place{}, err)
@@ -124,7 +127,7 @@ func (f *followed) setLocked(path livePath, at place, why error) {
 		return
 	}
 	if f.path != nil {
-		f.path.Close()
+		f.path.Close() // it may be closed already
 	}
 	if path == nil {
 		f.log.Warn("path is down, others are used", "why", why)

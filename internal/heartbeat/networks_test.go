@@ -3,6 +3,7 @@ package heartbeat
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -291,6 +292,16 @@ func (m *moving) setPeer(id member.ID, a netip.AddrPort) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.peers[id] = a
+}
+
+// Close may come twice.
+func (m *moving) Close() error {
+	select {
+	case <-m.closed:
+		return net.ErrClosed
+	default:
+		return m.fakePath.Close()
+	}
 }
 
 // card is a network interface of a test.
