@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,10 +15,11 @@ import (
 	"github.com/muster-ha/muster/internal/member"
 )
 
-// checks are the running checks of the configuration in use, by index. They belong to the loop; the checkers tell it
-// through changed.
+// checks are the running checks of the configuration in use, by index, and of the one that waits. They belong to the loop; the
+// checkers tell it through changed.
 type checks struct {
 	running []running
+	coming  []running // of the configuration that waits; those that are the same run once
 	changed func(name string, up bool)
 	log     *slog.Logger
 }
@@ -36,23 +38,41 @@ func newChecks(cfg *config.Config, changed func(name string, up bool), log *slog
 }
 
 // use runs the checks of a configuration. A check that has not changed keeps its state.
-func (c *checks) use(cfg *config.Config) {
-	old := c.running
-	c.running = nil
-	kept := map[string]bool{}
+func (c *checks) use(cfg *config.Config) { c.replace(c.gather(cfg), nil) }
+
+// prepare runs the checks of a configuration that waits as well, so that their results are there when it comes into use.
+func (c *checks) prepare(cfg *config.Config) { c.replace(c.running, c.gather(cfg)) }
+
+// forget ends the checks that only a configuration that waits has.
+func (c *checks) forget() { c.replace(c.running, nil) }
+
+// gather finds a configuration's checks among those that run, and starts the others.
+func (c *checks) gather(cfg *config.Config) []running {
+	var list []running
 	for _, conf := range cfg.Checks {
-		r, found := same(old, conf)
+		r, found := same(slices.Concat(c.running, c.coming), conf)
 		if !found {
 			r = c.start(conf)
 		}
-		kept[conf.Name] = found
-		c.running = append(c.running, r)
+		list = append(list, r)
 	}
-	for _, r := range old {
-		if !kept[r.conf.Name] {
+	return list
+}
+
+// replace ends the checks that are on neither list.
+func (c *checks) replace(now, coming []running) {
+	kept := slices.Concat(now, coming)
+	for _, r := range slices.Concat(c.running, c.coming) {
+		if !slices.ContainsFunc(kept, func(k running) bool { return k.checker == r.checker }) {
 			r.cancel()
 		}
 	}
+	c.running, c.coming = now, coming
+}
+
+// decided reports whether every check of the configuration that waits has a result.
+func (c *checks) decided() bool {
+	return !slices.ContainsFunc(c.coming, func(r running) bool { return r.checker.State() == check.Unknown })
 }
 
 // same finds a running check with that very configuration.
@@ -74,15 +94,15 @@ func (c *checks) start(conf config.Check) running {
 
 // stop ends every check and waits for it.
 func (c *checks) stop() {
-	for _, r := range c.running {
+	for _, r := range slices.Concat(c.running, c.coming) {
 		r.cancel()
 		r.done.Wait()
 	}
 }
 
-// ready are the rules whose checks are all up.
-func (c *checks) ready(cfg *config.Config) member.RuleSet {
-	return readyRules(cfg, func(i int) bool { return c.running[i].checker.State() == check.Up })
+// ready are the rules of a configuration whose checks are all up.
+func ready(cfg *config.Config, checks []running) member.RuleSet {
+	return readyRules(cfg, func(i int) bool { return checks[i].checker.State() == check.Up })
 }
 
 // status is every check for people.

@@ -37,6 +37,9 @@ func described(d system.Drift) string {
 // rearm attaches the filter where it is missing.
 func (h *host) rearm() error {
 	for _, c := range h.vips {
+		if c.link.Index == 0 {
+			continue // not carried
+		}
 		// What is left of the attachment may not even be there any more: what counts is the next step.
 		_ = h.filter.Detach(c.link.Index)
 		if err := h.filter.Attach(c.link.Index); err != nil {
@@ -63,8 +66,23 @@ func (h *host) healed(found []string, broken error) {
 	}
 	h.drift = append(h.drift, found...)
 	h.drift = h.drift[max(0, len(h.drift)-keptDrift):]
-	if h.disarmed == armed {
-		h.disarmed = !armed
-		h.refresh()
+	h.disarmed = !armed
+	if h.uncarried != nil {
+		h.carryAgain()
 	}
+	h.refresh()
+}
+
+// carryAgain tries once more to carry the configuration in use.
+func (h *host) carryAgain() {
+	if h.uncarried = h.carry(h.config); h.uncarried != nil {
+		return
+	}
+	for i := range h.peers {
+		h.peers[i].learnt = nil // their packets could not be forwarded before
+	}
+	h.fillSlots()
+	h.direct()
+	h.log.Info("the configuration can be carried now")
+	h.record(api.Event{At: time.Now(), Kind: "carried", Host: h.opt.Host, Text: "every address of the configuration is on this host now"})
 }

@@ -43,13 +43,13 @@ type host struct {
 	guard   *guard.Process
 	scanner *scanner
 	leave   chan time.Duration // a request to leave, with its deadline
-	reload  chan chan error
 
 	config          *config.Config
 	pending         *config.Config // loaded, waits for the other hosts
 	pendingRankings *balance.Rankings
 	machine         *member.Machine
 	attributes      member.Attributes
+	next            member.Attributes // with the pending configuration
 	shares          *shares
 	vips            []*carried
 	checks          *checks
@@ -58,12 +58,12 @@ type host struct {
 	ghosts          map[member.ID]time.Time // hosts whose agent was killed, and until when they are asked
 	drained         bool
 	leaving         bool
-	disarmed        bool // the filter is known to be broken: accept nothing
-	ready           bool // sd_notify has been told
+	disarmed        bool  // the filter is known to be broken: accept nothing
+	uncarried       error // what keeps this host from carrying the configuration in use: accept nothing
+	ready           bool  // sd_notify has been told
 	lastScan        scan
 	lastView        member.Set // hosts of the last view installed
 	drift           []string   // what was found changed lately and has been put back
-	savedEpoch      uint64
 	epochWriter     chan uint64
 	castings        []casting   // by network, as the networks were opened
 	groupWriter     chan string // the text of the groups file

@@ -159,15 +159,23 @@ func (c *clients) flow(t *testing.T, kind load.Kind, more int) {
 
 // greeting connects to the echo from a port of the client's (0: any) and gives the name of the host that answers.
 func greeting(l *lab.Lab, port uint16, to string) (string, error) {
-	var name string
-	err := l.Client(1).Do(func() error {
-		dialer := net.Dialer{Timeout: 3 * time.Second, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.Client(1).Address(), port))}
+	return dial(l, port, to, 3*time.Second)
+}
+
+// greetingWithin is for a limit below the second after which a kernel sends a lost SYN again.
+func greetingWithin(l *lab.Lab, limit time.Duration) (string, error) {
+	return dial(l, 0, target(7), limit)
+}
+
+func dial(l *lab.Lab, port uint16, to string, limit time.Duration) (name string, err error) {
+	err = l.Client(1).Do(func() error {
+		dialer := net.Dialer{Timeout: limit, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.Client(1).Address(), port))}
 		conn, err := dialer.Dial("tcp", to)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 			return err
 		}
 		buffer := make([]byte, 64)

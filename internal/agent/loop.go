@@ -92,12 +92,12 @@ func (h *host) apply(step member.Step) member.Output {
 		return h.machine.Released(now, member.ViewID{})
 	case member.Release:
 		h.saveEpoch(step.View.Epoch) // early: a number that others may have heard should not be used again
-		h.adopt(step.View.Config)
+		out := h.adopt(step.View.Config)
 		h.shares.release(step.View)
 		h.direct()
 		h.fillSlots()
 		h.askScan(scanDelay)
-		return h.machine.Released(now, step.View.ViewID)
+		return out.And(h.machine.Released(now, step.View.ViewID))
 	default:
 		h.shares.install()
 		h.fillSlots()
@@ -146,7 +146,7 @@ func (h *host) reannounce(v member.View) {
 		return
 	}
 	for _, c := range h.vips {
-		c.announcer.Renew()
+		c.renew()
 	}
 }
 
@@ -179,7 +179,7 @@ func (h *host) renew() {
 	// The kernel's clock is read first: if this process is frozen between the two, the deadline comes out earlier.
 	kernel := filter.BootTime()
 	now := time.Now()
-	if h.disarmed {
+	if h.mute() {
 		h.filter.SetLease(0)
 		return
 	}

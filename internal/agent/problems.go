@@ -15,6 +15,9 @@ func (h *host) problems(s api.Status) []api.Problem {
 	if !s.Filter.Armed {
 		add("filter on host "+s.Host, "the filter accepts no new connections here", "see `muster events` for why; if it does not mend itself, restart the agent")
 	}
+	if h.uncarried != nil {
+		add("host "+s.Host, h.uncarried.Error(), "mend that: the agent tries again every second; until then this host accepts nothing new")
+	}
 	for _, p := range h.drift {
 		add("host "+s.Host, p, "it has been put back; find out who takes it away")
 	}
@@ -30,7 +33,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 	}
 	list = append(list, networkProblems(s)...)
 	if s.Config.Pending != "" {
-		add("configuration", fmt.Sprintf("%s is loaded here but not used yet", s.Config.Pending), "give every other host the same file and send its agent SIGHUP")
+		add("configuration", fmt.Sprintf("%s is loaded here but not used yet", s.Config.Pending), "give every other host the same file and send its agent SIGHUP; new checks need their first results")
 	}
 	for _, c := range s.Checks {
 		if c.State == "down" {

@@ -23,7 +23,7 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
-	if _, err := findLinks(next); err != nil {
+	if err := carriable(next); err != nil {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
 	rankings := rank(next)
@@ -39,40 +39,53 @@ func (h *host) offer(next *config.Config, rankings *balance.Rankings) error {
 	if changed := config.Restart(h.config, next); len(changed) > 0 {
 		return fmt.Errorf("%w: %w: %s: run `muster stop`, then `muster run`, one host after the other", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
 	}
-	h.pending, h.pendingRankings = next, rankings
-	pending := configID(next)
 	if next.Digest == h.config.Digest {
-		h.pending, pending = nil, 0
+		h.pending = nil
+		h.checks.forget()
 		h.log.Info("configuration unchanged", "config", next.Digest.Short())
 	} else {
+		h.pending, h.pendingRankings = next, rankings
+		h.checks.prepare(next)
 		h.log.Info("configuration waits for the other hosts to have it", "config", next.Digest.Short(), "in_use", h.config.Digest.Short())
 	}
-	h.act(h.machine.SetConfigs(time.Now(), configID(h.config), pending))
+	h.act(h.tellConfigs())
 	return nil
 }
 
+// tellConfigs tells the machine which configurations there are. The pending one does not count before its new checks have a first
+// result: unknown is not good, and with it in use nobody would get anything until then.
+func (h *host) tellConfigs() member.Output {
+	var pending member.ConfigID
+	if h.pending != nil && h.checks.decided() {
+		pending, h.next = configID(h.pending), h.offered(h.pending, h.checks.coming)
+	}
+	return h.machine.SetConfigs(time.Now(), configID(h.config), pending, h.next)
+}
+
 // adopt starts to use the configuration that a view is made with.
-func (h *host) adopt(id member.ConfigID) {
+func (h *host) adopt(id member.ConfigID) member.Output {
 	if id == configID(h.config) || h.pending == nil || id != configID(h.pending) {
-		return
+		return member.Output{}
 	}
 	next := h.pending
 	h.pending = nil
-	if err := h.carry(next); err != nil {
-		// The file was good when it was offered; the host has changed since. Accept nothing rather than something else than the others think.
-		h.log.Error("cannot use the new configuration: this host accepts nothing until it is mended and the agent restarted", "err", err)
-		h.disarmed = true
-	}
+	// The file was good when it was offered; the host may have changed since. It then accepts nothing rather than something else than the
+	// others think, until it can carry what it should.
+	h.uncarried = h.carry(next)
 	h.config = next
 	h.shares = newShares(h.self, next, h.pendingRankings, h.shares)
 	h.checks.use(next)
-	h.attributes = h.offered()
+	h.attributes = h.next // as the machine does
+	for i := range h.peers {
+		h.peers[i].learnt = nil
+	}
 	h.log.Info("configuration in use", "config", next.Digest.Short())
-	// Told to the machine after this step: it is in the middle of one.
-	h.later(func() {
-		h.act(h.machine.SetConfigs(time.Now(), configID(h.config), 0))
-		h.refresh()
-	})
+	if h.uncarried != nil {
+		h.log.Error("cannot carry the new configuration: this host accepts nothing until it can", "err", h.uncarried)
+		h.record(api.Event{At: time.Now(), Kind: "uncarried", Host: h.opt.Host, Text: h.uncarried.Error()})
+	}
+	h.later(h.refresh)
+	return h.tellConfigs()
 }
 
 // later runs f in the loop, after what it is doing now.

@@ -49,7 +49,7 @@ func Run(ctx context.Context, o Options) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // before the agent works and after, it would end the process and undo nothing
 	defer signal.Stop(hangups)
-	hurry(o.Log)
+	hurry(o.Config.Heartbeat.Interval, o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
 		return errors.Join(err, undo(o.RunDir, o.Log))
@@ -79,7 +79,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.fillSlots()
-	h.attributes = h.offered()
+	h.attributes = h.offered(o.Config, h.checks.running)
 	h.machine = member.New(member.Params{
 		Self: self, Boot: h.boot, Hosts: len(o.Config.Hosts),
 		Timing:    member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},

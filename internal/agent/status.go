@@ -19,6 +19,8 @@ import (
 type peer struct {
 	last heartbeat.Message
 	at   time.Time // zero: never heard
+
+	learnt []heartbeat.LinkAddr // taken into the filter, by the configuration in use
 }
 
 // Status says how the cluster looks from this host.

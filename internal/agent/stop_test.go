@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,9 @@ func TestStopPutsTheHostBackAsItWas(t *testing.T) {
 			}
 			ready(t, l)
 			loaded := kernelObjects(t, h)
+			if n := len(agents(t, h)); n != 2 {
+				t.Fatalf("%d processes are seen, want an agent and a guard", n)
+			}
 			if same := footprint(t, l, h); same == before {
 				t.Fatal("a running agent leaves no trace in what is compared: the test sees nothing")
 			}
@@ -75,10 +79,8 @@ func mustBeGone(t *testing.T, l *lab.Lab, h *lab.Host, loaded objects) {
 	t.Helper()
 	eventually(t, patience, "programs and maps freed", loaded.freed)
 	eventually(t, patience, "guard and agent ended", func() error {
-		for _, line := range commandLines(t) {
-			if strings.Contains(line, h.RunDir()) {
-				return fmt.Errorf("%q runs", line)
-			}
+		if left := agents(t, h); len(left) > 0 {
+			return fmt.Errorf("processes %v run", left)
 		}
 		return nil
 	})
@@ -94,19 +96,33 @@ func mustBeGone(t *testing.T, l *lab.Lab, h *lab.Host, loaded objects) {
 	}
 }
 
-func commandLines(t *testing.T) []string {
+// agents lists the processes of a host's agent: itself and its guard.
+func agents(t *testing.T, h *lab.Host) []int {
 	t.Helper()
+	var space unix.Stat_t
+	if err := unix.Stat("/run/netns/"+h.Namespace(), &space); err != nil {
+		t.Fatal(err)
+	}
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines []string
+	var found []int
 	for _, path := range paths {
-		if text, err := os.ReadFile(path); err == nil {
-			lines = append(lines, strings.ReplaceAll(string(text), "\x00", " "))
+		text, err := os.ReadFile(path)
+		words := strings.Split(string(text), "\x00")
+		var its unix.Stat_t
+		if err != nil || len(words) < 2 || words[1] != "run" && words[1] != "guard" ||
+			unix.Stat(filepath.Dir(path)+"/ns/net", &its) != nil || its.Ino != space.Ino {
+			continue
 		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, pid)
 	}
-	return lines
+	return found
 }
 
 // objects are programs and maps of a host's filter.

@@ -15,23 +15,27 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 	if int(m.From) >= len(h.peers) {
 		return
 	}
-	before := h.peers[m.From].last
-	h.peers[m.From] = peer{last: m, at: at}
+	p := &h.peers[m.From]
+	p.last, p.at = m, at
 	if m.Digest != [32]byte(h.config.Digest) {
 		return // its VIPs may be numbered otherwise
 	}
 	for i, l := range m.Interfaces {
-		known := i < len(before.Interfaces) && before.Interfaces[i] == l && before.Digest == m.Digest
+		known := i < len(p.learnt) && p.learnt[i] == l
 		if known || int(l.VIP) >= len(h.vips) {
 			continue
 		}
 		h.learn(m.From, int(l.VIP), l.MAC)
 	}
+	p.learnt = m.Interfaces
 }
 
 // learn tells the filter the MAC of another host's interface.
 func (h *host) learn(from member.ID, vip int, mac [6]byte) {
 	own := h.vips[vip].link
+	if own.Index == 0 {
+		return // not carried
+	}
 	if bytes.Equal(mac[:], own.MAC) {
 		h.log.Error("another host has the same MAC as this one: nothing can be forwarded to it; give it a MAC of its own",
 			"host", h.name(from), "interface", own.Name, "mac", own.MAC)
@@ -54,22 +58,28 @@ func (h *host) takeOrders(m heartbeat.Message) {
 	}
 }
 
-// offered is what this host contributes to the tables as things are.
-func (h *host) offered() member.Attributes {
-	a := member.Attributes{Ready: h.checks.ready(h.config)}
-	if h.drained || h.leaving || h.disarmed {
+// offered is what this host contributes to the tables of a configuration as things are.
+func (h *host) offered(cfg *config.Config, checks []running) member.Attributes {
+	a := member.Attributes{Ready: ready(cfg, checks)}
+	if h.drained || h.leaving || h.mute() {
 		return a
 	}
-	a.Weight = uint16(h.config.Hosts[h.self].Weight)
+	a.Weight = uint16(cfg.Hosts[h.self].Weight)
 	a.Director = true
 	return a
 }
 
+// mute reports whether this host must not accept anything new.
+func (h *host) mute() bool { return h.disarmed || h.uncarried != nil }
+
 // refresh offers what has changed.
 func (h *host) refresh() {
-	if a := h.offered(); a != h.attributes {
+	if a := h.offered(h.config, h.checks.running); a != h.attributes {
 		h.attributes = a
 		h.act(h.machine.SetAttributes(time.Now(), a))
+	}
+	if h.pending != nil {
+		h.act(h.tellConfigs())
 	}
 }
 

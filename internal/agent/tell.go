@@ -27,7 +27,7 @@ func (h *host) tell() {
 		h.events.Add(event)
 		h.log.Info(event.Kind, "host", event.Host, "epoch", event.Epoch, "why", event.Text)
 	}
-	if !h.ready && h.machine.IsInstalled() && !h.disarmed {
+	if !h.ready && h.machine.IsInstalled() && !h.mute() {
 		h.ready = true
 		notify(daemon.SdNotifyReady)
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,7 +13,7 @@ import (
 	"github.com/muster-ha/muster/internal/vip"
 )
 
-// carried is a VIP on this host.
+// carried is a VIP on this host; the zero value is one that it cannot carry.
 type carried struct {
 	link      vip.Interface
 	announcer *vip.Announcer
@@ -21,18 +22,42 @@ type carried struct {
 	done      chan struct{}
 }
 
-func (c *carried) announce(on bool) { c.announcer.Direct(on) }
+func (c *carried) announce(on bool) {
+	if c.announcer != nil {
+		c.announcer.Direct(on)
+	}
+}
+
+// renew announces again where the VIP is.
+func (c *carried) renew() {
+	if c.announcer != nil {
+		c.announcer.Renew()
+	}
+}
 
 // close stops announcing.
 func (c *carried) close() {
+	if c.announcer == nil {
+		return
+	}
 	c.cancel()
 	<-c.done
 	c.port.Close()
 }
 
-// carry makes the host carry a configuration's VIPs, all of them or, on an error, none that were not there before. The filter
-// guards an interface before an address appears behind it.
+// carry makes the host carry a configuration's VIPs, as many as it can: h.vips has an entry for each afterwards. The filter guards an
+// interface before an address appears behind it.
 func (h *host) carry(cfg *config.Config) error {
+	old := h.vips
+	defer func() {
+		for _, c := range old {
+			c.close()
+		}
+	}()
+	h.vips = make([]*carried, len(cfg.VIPs))
+	for i := range h.vips {
+		h.vips[i] = &carried{}
+	}
 	links, err := findLinks(cfg)
 	if err != nil {
 		return err
@@ -41,28 +66,27 @@ func (h *host) carry(cfg *config.Config) error {
 		return fmt.Errorf("configure filter: %w", err)
 	}
 	h.changes.Unclaim(vip.Carried) // what the configuration still names is claimed again below
-	old := h.vips
-	h.vips = nil
+	var errs []error
 	for i, v := range cfg.VIPs {
-		if err := h.filter.Attach(links[i].Index); err != nil {
-			return fmt.Errorf("arm filter on %s for VIP %s: %w", links[i].Name, v.Name, err)
-		}
-		if err := vip.Carry(h.changes, v.Address.Addr(), links[i].Name); err != nil {
-			return err
-		}
-		c, err := h.announcing(v.Address.Addr(), links[i])
-		if err != nil {
-			return fmt.Errorf("announce VIP %s: %w", v.Name, err)
-		}
-		h.vips = append(h.vips, c)
+		errs = append(errs, h.carryOne(i, v, links[i]))
 	}
-	for _, c := range old {
-		c.close()
+	errs = append(errs, h.changes.ReleaseUnclaimed(), h.disarmOthers(links)) // addresses go while their filter is still there
+	return errors.Join(errs...)
+}
+
+func (h *host) carryOne(i int, v config.VIP, link vip.Interface) error {
+	if err := h.filter.Attach(link.Index); err != nil {
+		return fmt.Errorf("arm filter on %s for VIP %s: %w", link.Name, v.Name, err)
 	}
-	if err := h.changes.ReleaseUnclaimed(); err != nil { // addresses go while their filter is still there
+	if err := vip.Carry(h.changes, v.Address.Addr(), link.Name); err != nil {
 		return err
 	}
-	return h.disarmOthers(links)
+	c, err := h.announcing(v.Address.Addr(), link)
+	if err != nil {
+		return fmt.Errorf("announce VIP %s: %w", v.Name, err)
+	}
+	h.vips[i] = c
+	return nil
 }
 
 // disarmOthers takes the filter off interfaces that no VIP is on any more, also those of an earlier agent.
@@ -80,6 +104,16 @@ func (h *host) disarmOthers(links []vip.Interface) error {
 		}
 	}
 	return nil
+}
+
+// carriable says what would keep this host from carrying a configuration's VIPs.
+func carriable(cfg *config.Config) error {
+	_, err := findLinks(cfg)
+	errs := []error{err}
+	for _, v := range cfg.VIPs {
+		errs = append(errs, vip.Free(v.Address.Addr()))
+	}
+	return errors.Join(errs...)
 }
 
 // findLinks finds every VIP's interface before anything is changed.
@@ -137,9 +171,11 @@ func (h *host) stopAnnouncing() {
 
 // linkAddresses tells the others where to forward to.
 func (h *host) linkAddresses() []heartbeat.LinkAddr {
-	list := make([]heartbeat.LinkAddr, len(h.vips))
+	list := make([]heartbeat.LinkAddr, 0, len(h.vips))
 	for i, c := range h.vips {
-		list[i] = heartbeat.LinkAddr{VIP: uint8(i), MAC: [6]byte(c.link.MAC)}
+		if len(c.link.MAC) == 6 { // it is carried
+			list = append(list, heartbeat.LinkAddr{VIP: uint8(i), MAC: [6]byte(c.link.MAC)})
+		}
 	}
 	return list
 }

@@ -119,7 +119,9 @@ func (c *Client) Stop(ctx context.Context, r StopRequest) error {
 // if the agent ended before it got that far.
 func (c *Client) StopAndWait(ctx context.Context, r StopRequest) error {
 	socket, statErr := os.Stat(SocketPath(c.runDir))
-	if err := c.Stop(ctx, r); err != nil {
+	if err := c.Stop(ctx, r); isHangUp(err) {
+		return fmt.Errorf("%w: %w", ErrDied, err)
+	} else if err != nil {
 		return err
 	}
 	if statErr != nil {
@@ -142,6 +144,11 @@ func (c *Client) StopAndWait(ctx context.Context, r StopRequest) error {
 			return fmt.Errorf("%w: start it again and stop it, or see its log", ErrDied)
 		}
 	}
+}
+
+// isHangUp says whether the other side ended in the middle of a request: it was being killed.
+func isHangUp(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
 }
 
 // refuses says whether a socket is left over from a process that has ended.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,10 @@ const (
 	lockName   = "control.lock"
 
 	maxSocketPath = 107 // sizeof(sockaddr_un.sun_path) less the final zero
+
+	// dyingTime is how long a killed process may take to let go of its files: it counts as ended before it has.
+	dyingTime = time.Second
+	dyingPoll = 10 * time.Millisecond
 )
 
 // SocketPath is where the agent of a run directory answers.
@@ -68,7 +73,7 @@ func Sweep(runDir string, undo func() error) error {
 // lockFile locks a file that its holder removes at the end. So a lock counts only if the name still stands for the file
 // that was locked.
 func lockFile(path string) (*os.File, error) {
-	for {
+	for deadline := time.Now().Add(dyingTime); ; {
 		lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("open lock: %w", err)
@@ -76,6 +81,10 @@ func lockFile(path string) (*os.File, error) {
 		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err != nil {
 			lock.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(deadline) {
+				time.Sleep(dyingPoll)
+				continue
+			}
 			if errors.Is(err, unix.EWOULDBLOCK) {
 				return nil, fmt.Errorf("%w: stop it with `muster stop`, or choose another directory with --run-dir", ErrInUse)
 			}

@@ -36,6 +36,9 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Config))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Pending))
 	b = appendAttributes(b, m.Attrs)
+	if m.Pending != 0 {
+		b = appendAttributes(b, m.Next)
+	}
 	b = appendView(b, &m.View)
 	b = appendHearings(b, m.Hears, &m.View)
 	b = binary.BigEndian.AppendUint32(b, uint32(m.Links))
@@ -63,6 +66,7 @@ func (m *Message) check() error {
 		what string
 	}{
 		{m.State <= member.Leaving, "state"},
+		{m.Pending != 0 || m.Next == (member.Attributes{}), "attributes for no configuration"},
 		{len(m.Version) <= MaxVersion, "version too long"},
 		{len(m.Interfaces) <= MaxInterfaces && rising(m.Interfaces, vipOf), "interfaces"},
 		{inSet(m.View.Members, memberOf), "members of the view"},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -220,7 +221,7 @@ func (g *Networks) Strangers(number int) bool {
 // groupPath is a Path that sends one datagram for all hosts.
 type groupPath struct {
 	*unicast
-	group unix.Sockaddr
+	group syscall.Sockaddr
 }
 
 // newGroupPath joins a group on an interface. Datagrams go no further than the network, and do not come back.

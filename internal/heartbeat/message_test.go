@@ -67,6 +67,9 @@ func drawMessage(t *rapid.T) Message {
 	m.State = member.State(rapid.Uint8Max(uint8(member.Leaving)).Draw(t, "state"))
 	m.Config, m.Pending = member.ConfigID(rapid.Uint64().Draw(t, "config")), member.ConfigID(rapid.Uint64().Draw(t, "pending"))
 	m.Attrs = drawAttributes(t)
+	if m.Pending != 0 {
+		m.Next = drawAttributes(t)
+	}
 	m.View = member.View{ViewID: drawViewID(t), Config: m.Config}
 	for _, id := range drawSet(t, "members") {
 		m.View.Members = append(m.View.Members, member.Member{ID: id, Boot: member.Boot(rapid.Uint64Range(0, 2).Draw(t, "boot")),

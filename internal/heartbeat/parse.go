@@ -19,6 +19,9 @@ func Parse(b []byte) (Message, error) {
 	m.State = member.State(r.u8())
 	m.Config, m.Pending = member.ConfigID(r.u64()), member.ConfigID(r.u64())
 	m.Attrs = r.attributes()
+	if m.Pending != 0 {
+		m.Next = r.attributes()
+	}
 	m.View = r.view()
 	m.Hears = r.hearings(m.View)
 	m.Links = member.Set(r.u32())

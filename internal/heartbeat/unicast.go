@@ -27,10 +27,10 @@ type unicast struct {
 	// One call's arguments and results, and the function that makes it: a closure for each call would be garbage.
 	tx struct {
 		sync.Mutex
-		peers    []unix.Sockaddr // by host; nil for ourselves and for hosts whose address is not known
+		peers    []syscall.Sockaddr // by host; nil for ourselves and for hosts whose address is not known
 		call     func(fd uintptr)
 		datagram []byte
-		to       unix.Sockaddr
+		to       syscall.Sockaddr
 		err      error
 	}
 	rx struct {
@@ -38,7 +38,7 @@ type unicast struct {
 		call func(fd uintptr)
 		buf  []byte
 		n    int
-		from unix.Sockaddr
+		from syscall.Sockaddr
 		err  error
 	}
 }
@@ -60,7 +60,7 @@ func newUnicast(self member.ID, local netip.AddrPort, device string, peers []net
 		return nil, fmt.Errorf("listen on %s: %w", local, err)
 	}
 	u := &unicast{conn: pc.(*net.UDPConn)}
-	u.tx.peers = make([]unix.Sockaddr, len(peers))
+	u.tx.peers = make([]syscall.Sockaddr, len(peers))
 	if u.raw, err = u.conn.SyscallConn(); err != nil {
 		return nil, errors.Join(fmt.Errorf("use socket: %w", err), u.conn.Close())
 	}
@@ -107,18 +107,18 @@ func tune(raw syscall.RawConn, v4 bool) error {
 	return errors.Join(err, failed)
 }
 
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
+func sockaddr(a netip.AddrPort) syscall.Sockaddr {
 	if addr := a.Addr().Unmap(); addr.Is4() {
-		return &unix.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}
+		return &syscall.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}
 	}
-	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	return &syscall.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
 }
 
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
+func addrPort(sa syscall.Sockaddr) netip.AddrPort {
 	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
 	}
 	return netip.AddrPort{}
@@ -167,7 +167,7 @@ func (u *unicast) Send(to member.ID, datagram []byte) error {
 
 func (u *unicast) transmit(fd uintptr) {
 	for {
-		u.tx.err = unix.Sendto(int(fd), u.tx.datagram, unix.MSG_DONTWAIT, u.tx.to)
+		u.tx.err = syscall.Sendto(int(fd), u.tx.datagram, syscall.MSG_DONTWAIT, u.tx.to)
 		if !errors.Is(u.tx.err, unix.EINTR) {
 			return
 		}
@@ -192,7 +192,8 @@ func (u *unicast) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
 
 func (u *unicast) receive(fd uintptr) {
 	for {
-		u.rx.n, u.rx.from, u.rx.err = unix.Recvfrom(int(fd), u.rx.buf, unix.MSG_DONTWAIT)
+		// Not unix.Recvfrom, which asks the kernel for the socket's protocol each time.
+		u.rx.n, u.rx.from, u.rx.err = syscall.Recvfrom(int(fd), u.rx.buf, syscall.MSG_DONTWAIT)
 		if !errors.Is(u.rx.err, unix.EINTR) {
 			return
 		}
@@ -204,7 +205,7 @@ func (u *unicast) Wait() error {
 	var b [1]byte
 	var err error
 	readErr := u.raw.Read(func(fd uintptr) bool {
-		_, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	if readErr != nil {

@@ -1,11 +1,14 @@
 package house
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -196,6 +199,46 @@ func (r *reading) startAll(t *testing.T, line string) {
 		r.awaitServing(t, m)
 	}
 	r.run(t, r.machines[2], u.one(t, "ExecReload"))
+	r.mustAnswerClients(t)
+}
+
+// mustAnswerClients asks for the page of the shared address until every host has answered a client.
+func (r *reading) mustAnswerClients(t *testing.T) {
+	t.Helper()
+	answered := map[string]bool{}
+	for deadline := time.Now().Add(20 * time.Second); len(answered) < len(r.machines) && time.Now().Before(deadline); {
+		host, err := r.ask()
+		if err != nil {
+			t.Fatalf("ask for a page of %s: %v\n%s", lab.VIP(), err, r.logs(t))
+		}
+		answered[host] = true
+	}
+	if len(answered) != len(r.machines) {
+		t.Errorf("answers from %v, want all three hosts", answered)
+	}
+}
+
+// ask opens a connection from the client to the shared address and returns the name of the host that answers.
+func (r *reading) ask() (host string, err error) {
+	var conn net.Conn
+	err = r.lab.Client(1).Do(func() error {
+		conn, err = net.DialTimeout("tcp", net.JoinHostPort(lab.VIP().Addr().String(), "80"), 3*time.Second)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+		return "", err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return strings.TrimSpace(string(body)), err
 }
 
 // awaitNotify waits until the agent under the unit tells systemd that it is ready.
@@ -227,11 +270,16 @@ func (r *reading) awaitServing(t *testing.T, m machine) {
 		if err != nil || json.Unmarshal([]byte(out), &s) != nil || len(s.Hosts) != len(r.machines) {
 			continue
 		}
-		if !slices.ContainsFunc(s.Hosts, func(h api.HostStatus) bool { return h.State != api.StateServing }) {
+		if !slices.ContainsFunc(s.Hosts, func(h api.HostStatus) bool { return !serves(h) }) {
 			return
 		}
 	}
 	t.Fatalf("%s does not see all hosts serve: %s\n%s", m.Name(), last, r.logs(t))
+}
+
+// serves says whether a host has a share of every rule.
+func serves(h api.HostStatus) bool {
+	return h.State == api.StateServing && !slices.ContainsFunc(h.Shares, func(s api.Share) bool { return s.Buckets == 0 })
 }
 
 // mustBeGone checks that the machine is as it was after `muster stop`, and that the others go on without it.

@@ -23,6 +23,7 @@ type Machine struct {
 	config    ConfigID
 	pending   ConfigID
 	attrs     Attributes
+	next      Attributes // with the pending configuration
 	leaving   bool
 
 	ticked time.Time     // our last tick
@@ -168,10 +169,18 @@ func (m *Machine) SetAttributes(now time.Time, a Attributes) Output {
 	return m.decide(now)
 }
 
-// SetConfigs says which configuration is in use and which, if any, could be used by the next view.
-func (m *Machine) SetConfigs(now time.Time, inUse, pending ConfigID) Output {
-	if m.config != inUse || m.pending != pending {
-		m.config, m.pending, m.out.Send = inUse, pending, true
+// SetConfigs says which configuration is in use and which, if any, could be used by the next view, and what this host contributes
+// to that. When the pending configuration comes into use, so do its attributes: at no moment are rules of one configuration
+// said to be ready by the numbers of another.
+func (m *Machine) SetConfigs(now time.Time, inUse, pending ConfigID, next Attributes) Output {
+	if pending == 0 {
+		next = Attributes{}
+	}
+	if inUse != m.config && inUse == m.pending {
+		m.attrs = m.next
+	}
+	if m.config != inUse || m.pending != pending || m.next != next {
+		m.config, m.pending, m.next, m.out.Send = inUse, pending, next, true
 	}
 	return m.decide(now)
 }

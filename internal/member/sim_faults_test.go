@@ -160,7 +160,7 @@ func (h *simHost) offer(c member.ConfigID) {
 	}
 	do := func() {
 		if h.alive {
-			h.act(h.machine.SetConfigs(h.world.now, h.config, h.pending))
+			h.act(h.machine.SetConfigs(h.world.now, h.config, h.pending, h.attrs))
 		}
 	}
 	h.later(0, do)
@@ -178,7 +178,10 @@ func (w *world) changeAttributes() {
 	}
 	w.logf("host %d offers %+v", h.id, h.attrs)
 	if h.alive {
-		h.later(0, func() { h.act(h.machine.SetAttributes(w.now, h.attrs)) })
+		h.later(0, func() {
+			h.act(h.machine.SetAttributes(w.now, h.attrs))
+			h.act(h.machine.SetConfigs(w.now, h.config, h.pending, h.attrs))
+		})
 	}
 }
 

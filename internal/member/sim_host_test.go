@@ -61,7 +61,7 @@ func (h *simHost) start() {
 	}, w.now)
 	w.check.started(h)
 	w.logf("host %d starts, boot %d", h.id, h.boot)
-	h.act(h.machine.SetConfigs(w.now, h.config, h.pending))
+	h.act(h.machine.SetConfigs(w.now, h.config, h.pending, h.attrs))
 	h.later(w.between(0, interval), h.tick)
 }
 
@@ -205,7 +205,7 @@ func (h *simHost) reportStep(s member.Step) {
 	case member.Withdraw:
 		h.act(h.machine.Released(now, member.ViewID{}))
 	case member.Release:
-		h.act(h.machine.SetConfigs(now, h.config, h.pending))
+		h.act(h.machine.SetConfigs(now, h.config, h.pending, h.attrs))
 		h.act(h.machine.Released(now, s.View.ViewID))
 	case member.Install:
 		h.act(h.machine.Installed(now, s.View.ViewID))

@@ -11,7 +11,7 @@ func (m *Machine) Heartbeat(now time.Time, seq uint64) Heartbeat {
 	m.sent.note(seq, now)
 	return Heartbeat{
 		From: m.self, Boot: m.boot, Seq: seq,
-		State: m.State(), Config: m.config, Pending: m.pending, Attrs: m.attributes(),
+		State: m.State(), Config: m.config, Pending: m.pending, Attrs: m.offered(m.attrs), Next: m.offered(m.next),
 		Hears: m.hearings(), Links: m.Links(),
 		View: m.view, Released: m.released, Installed: m.installed, HighEpoch: m.highEpoch,
 	}
@@ -53,7 +53,7 @@ func (m *Machine) State() State {
 func (m *Machine) IsInstalled() bool { return !m.view.IsZero() && m.installed == m.view.ViewID }
 
 // Attributes is what this host offers now.
-func (m *Machine) Attributes() Attributes { return m.attributes() }
+func (m *Machine) Attributes() Attributes { return m.offered(m.attrs) }
 
 // PeerStatus is what is known of another host. Boot zero: nothing was ever heard of it.
 type PeerStatus struct {

@@ -1,6 +1,9 @@
 package member
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MaxHosts is the largest number of hosts in a configuration: a Set is one machine word.
 const MaxHosts = 32
@@ -77,12 +80,13 @@ type Heartbeat struct {
 	Config    ConfigID // the configuration in use
 	Pending   ConfigID // a newer one, loaded and ready to be used by the next view; zero: none
 	Attrs     Attributes
-	Hears     []Hearing // peers not silent, sorted by ID
-	Links     Set       // peers with whom the link is up both ways, and the sender itself
-	View      View      // the highest view accepted; zero: none
-	Released  ViewID    // the newest view whose release this host's filter has done
-	Installed ViewID    // the newest view that this host's filter has installed; zero: its filter owns nothing
-	HighEpoch uint64    // highest epoch ever heard of
+	Next      Attributes // what the sender contributes when a view is made with Pending; rules may be numbered otherwise there
+	Hears     []Hearing  // peers not silent, sorted by ID
+	Links     Set        // peers with whom the link is up both ways, and the sender itself
+	View      View       // the highest view accepted; zero: none
+	Released  ViewID     // the newest view whose release this host's filter has done
+	Installed ViewID     // the newest view that this host's filter has installed; zero: its filter owns nothing
+	HighEpoch uint64     // highest epoch ever heard of
 }
 
 // Phase is what a Step asks of the filter.
@@ -132,6 +136,11 @@ const (
 type Output struct {
 	Send  bool   // send a heartbeat now, do not wait for the next tick
 	Steps []Step // for the filter, in order
+}
+
+// And is one output after another.
+func (o Output) And(next Output) Output {
+	return Output{Send: o.Send || next.Send, Steps: append(slices.Clip(o.Steps), next.Steps...)}
 }
 
 // Timing holds the detector's settings.

@@ -157,7 +157,7 @@ func (m *Machine) precedes(id ID, c choice) bool {
 func (m *Machine) propose(now time.Time, c choice) {
 	v := View{ViewID: ViewID{Epoch: m.highEpoch + 1, Proposer: m.self}, Config: c.config}
 	for id := range c.hosts.All() {
-		v.Members = append(v.Members, m.candidate(id))
+		v.Members = append(v.Members, m.candidate(id, c.config))
 	}
 	if v.sameContent(m.view) && !m.stuck() {
 		return
@@ -188,17 +188,25 @@ func (m *Machine) dropsLinked(c choice) bool {
 // patience is how long a state of the network that others may see otherwise has to last before we act on it.
 func (m *Machine) patience() time.Duration { return 3 * m.timing.Interval }
 
-func (m *Machine) candidate(id ID) Member {
+// candidate is a host as it would be in a view made with a configuration.
+func (m *Machine) candidate(id ID, config ConfigID) Member {
 	if id == m.self {
-		return Member{ID: id, Boot: m.boot, Attributes: m.attributes()}
+		return Member{ID: id, Boot: m.boot, Attributes: m.offered(with(config, m.config, m.attrs, m.next))}
 	}
 	last := &m.peers[id].last
-	return Member{ID: id, Boot: last.Boot, Attributes: last.Attrs}
+	return Member{ID: id, Boot: last.Boot, Attributes: with(config, last.Config, last.Attrs, last.Next)}
 }
 
-// attributes is what we offer: no share when leaving.
-func (m *Machine) attributes() Attributes {
-	a := m.attrs
+// with chooses the attributes that go with a configuration: those of the one in use, or of the pending one.
+func with(config, inUse ConfigID, now, next Attributes) Attributes {
+	if config == inUse {
+		return now
+	}
+	return next
+}
+
+// offered is what we offer: no share when leaving.
+func (m *Machine) offered(a Attributes) Attributes {
 	if m.leaving {
 		a.Weight, a.Director = 0, false
 	}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// machine is where something was measured. Results of different machines are never mixed.
+type machine struct {
+	CPU        string `json:"cpu"`
+	Cores      int    `json:"cores"`
+	MemoryMB   int    `json:"memory_mb"`
+	Kernel     string `json:"kernel"`
+	Go         string `json:"go"`
+	Keepalived string `json:"keepalived"`
+	StressNG   string `json:"stress_ng"`
+}
+
+func thisMachine() (machine, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return machine{}, fmt.Errorf("ask for the kernel's version: %w", err)
+	}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return machine{}, fmt.Errorf("ask for the memory's size: %w", err)
+	}
+	cpus, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return machine{}, fmt.Errorf("read the processor's name: %w", err)
+	}
+	return machine{CPU: modelName(string(cpus)), Cores: runtime.NumCPU(), MemoryMB: int(info.Totalram * uint64(info.Unit) >> 20),
+		Kernel: unix.ByteSliceToString(name.Release[:]), Go: runtime.Version(),
+		Keepalived: firstLine("keepalived", "--version"), StressNG: firstLine("stress-ng", "--version")}, nil
+}
+
+// modelName takes the processor's name out of /proc/cpuinfo.
+func modelName(cpuinfo string) string {
+	for line := range strings.Lines(cpuinfo) {
+		key, value, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+// firstLine is what a program calls itself; a row that needs it will say that it is missing.
+func firstLine(program string, args ...string) string {
+	out, err := exec.Command(program, args...).CombinedOutput()
+	if err != nil {
+		return "not installed"
+	}
+	line, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
+	return string(line)
+}
+
+// commit is what is measured; "-dirty": and something that is not committed, beside what this program itself writes.
+func commit() string {
+	out, err := exec.Command("git", "rev-parse", "--short=10", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	name := strings.TrimSpace(string(out))
+	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ".", ":!"+resultsPath, ":!"+pagePath).Run() != nil {
+		name += "-dirty"
+	}
+	return name
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+var columns = [...]string{"figure", "wanted", "n", "median", "min", "max", "verdict"}
+
+// printTable writes figures for a person at a terminal.
+func printTable(w io.Writer, figures []figure) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "  "+strings.Join(columns[:], "\t"))
+	for _, f := range figures {
+		fmt.Fprintln(t, "  "+strings.Join(f.cells(), "\t"))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("print table: %w", err)
+	}
+	return nil
+}
+
+// makePage makes docs/benchmarks.md of what is known.
+func makePage(all results, list []row) []byte {
+	var page bytes.Buffer
+	m := all.Machine
+	fmt.Fprintf(&page, `# Measured figures
+
+Written by `+"`make bench`"+` (root; keepalived and stress-ng from Debian). Every figure was measured in a lab of real agents on
+one machine: three hosts and a client, each a network namespace on a Linux bridge, all on the same processor cores. Figures on
+real hosts are better where the cores are shared here, and worse by what a real network takes.
+
+| | |
+|---|---|
+| processor | %s, %d cores |
+| memory | %d MB |
+| kernel | %s |
+| tools | %s; %s; %s |
+
+A figure with nothing in *wanted* is reported and judged by nobody. *min* and *max* are of all *n* measurements: none is left out.
+`, m.CPU, m.Cores, m.MemoryMB, m.Kernel, m.Go, m.Keepalived, m.StressNG)
+	for _, r := range list {
+		writeRow(&page, r, all.Rows)
+	}
+	return page.Bytes()
+}
+
+func writeRow(page *bytes.Buffer, r row, known map[string]result) {
+	fmt.Fprintf(page, "\n## %s\n\n%s\n\n", r.title, r.about)
+	done, ok := known[r.name]
+	if !ok {
+		fmt.Fprintf(page, "`make bench BENCH=%s`: not measured on this machine yet.\n", r.name)
+		return
+	}
+	fmt.Fprintf(page, "`make bench BENCH=%s`, commit %s, %s, %.0f s\n\n", r.name, done.Commit, done.Date.Format("2006-01-02 15:04 UTC"), done.Took)
+	fmt.Fprintf(page, "| %s |\n|%s\n", strings.Join(columns[:], " | "), strings.Repeat("---|", len(columns)))
+	for _, f := range done.Figures {
+		cells := f.cells()
+		if f.failed() {
+			cells[len(cells)-1] = "**" + cells[len(cells)-1] + "**"
+		}
+		fmt.Fprintf(page, "| %s |\n", strings.Join(cells, " | "))
+	}
+}

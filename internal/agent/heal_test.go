@@ -1,0 +1,125 @@
+package agent_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/lab"
+)
+
+func TestWhatSomebodyTakesAwayIsPutBackAndTold(t *testing.T) {
+	l := farm(t, "")
+	b := l.Host("b")
+	conns := echoes(t, l, 60)
+	good := footprint(t, l, b)
+	for _, fault := range []struct {
+		name string
+		make func(t *testing.T)
+		told string
+	}{
+		{"VIP removed from lo", func(t *testing.T) { removeAddress(t, b, "lo", "10.77.0.100/32") }, "10.77.0.100/32"},
+		{"arp_ignore changed", func(t *testing.T) { setSysctl(t, b, "eth0/arp_ignore", "0") }, "arp_ignore"},
+		{"arp_announce changed", func(t *testing.T) { setSysctl(t, b, "eth0/arp_announce", "0") }, "arp_announce"},
+		{"ingress program detached", func(t *testing.T) { detach(t, b, "ingress") }, "ingress"},
+		{"egress program detached", func(t *testing.T) { detach(t, b, "egress") }, "egress"},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			before := len(events(t, b, "drift"))
+			fault.make(t)
+			if now := footprint(t, l, b); now == good {
+				t.Fatal("nothing has changed: the test sees nothing")
+			}
+			eventually(t, 5*time.Second, "put back", func() error {
+				if now := footprint(t, l, b); now != good {
+					return fmt.Errorf("not as before")
+				}
+				return nil
+			})
+			eventually(t, 5*time.Second, "told", func() error {
+				list := events(t, b, "drift")[before:]
+				if !slices.ContainsFunc(list, func(e api.Event) bool { return strings.Contains(e.Text, fault.told) }) {
+					return fmt.Errorf("events %+v do not name %s", list, fault.told)
+				}
+				return nil
+			})
+			if s := status(t, b); !slices.ContainsFunc(s.Problems, func(p api.Problem) bool { return strings.Contains(p.What, fault.told) }) {
+				t.Errorf("problems %+v do not name %s", s.Problems, fault.told)
+			}
+		})
+	}
+	mustServe(t, l, "a", "b", "c")
+	if bad := broken(conns.stop(t)); len(bad) > 0 {
+		t.Errorf("%d connections broke, the first: %+v", len(bad), bad[0])
+	}
+}
+
+func setSysctl(t *testing.T, h *lab.Host, name, value string) {
+	t.Helper()
+	err := h.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/conf/"+name, []byte(value), 0o644) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// detach takes a program off a host's interface, as `bpftool link detach` does.
+func detach(t *testing.T, h *lab.Host, direction string) {
+	t.Helper()
+	pins, err := filepath.Glob(filepath.Join(h.RunDir(), "bpf", "filter", "*"+direction+"*"))
+	if err != nil || len(pins) != 1 {
+		t.Fatalf("pins of %s: %v, %v; want one", direction, pins, err)
+	}
+	l, err := link.LoadPinnedLink(pins[0], &ebpf.LoadPinOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Detach(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKilledGuardIsStartedAgain(t *testing.T) {
+	l := farm(t, "")
+	b := l.Host("b")
+	agent, err := b.Agent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := func() int {
+		for _, pid := range agents(t, b) {
+			if pid != agent.PID() {
+				return pid
+			}
+		}
+		return 0
+	}
+	first := guard()
+	if err := unix.Kill(first, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "another guard", func() error {
+		if pid := guard(); pid == 0 || pid == first {
+			return fmt.Errorf("guard is %d", pid)
+		}
+		return nil
+	})
+	// It does what the first would have done.
+	at := kill(t, b)
+	members(t, l.Host("a"), "a", "c")
+	if took := lastEvent(t, l.Host("a"), "host_left").At.Sub(at); took > patience {
+		t.Errorf("b was gone %v after the kill", took)
+	}
+	if silent := events(t, l.Host("a"), "host_silent"); len(silent) > 0 {
+		t.Errorf("the others noticed by silence: %+v", silent)
+	}
+}
