@@ -210,6 +210,38 @@ func TestWhichAgent(t *testing.T) {
 	}
 }
 
+func TestMulticastTestJudges(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*api.MulticastStatus)
+		code   int
+	}{
+		{"everybody hears", func(*api.MulticastStatus) {}, 0},
+		{"somebody is deaf", func(m *api.MulticastStatus) { m.Hearing[1].Deaf = []string{"a"} }, 1},
+		{"somebody has not said", func(m *api.MulticastStatus) { m.Hearing[1].Known = false }, 1},
+		{"not used", func(m *api.MulticastStatus) { m.Used = false }, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fake := apitest.New()
+			m := api.MulticastStatus{Used: true, Hearing: []api.MulticastHearing{{Host: "a", Known: true}, {Host: "b", Known: true}}}
+			tt.change(&m)
+			fake.Now.Networks = []api.NetworkStatus{{Name: "lan", Multicast: m}}
+			dir, _ := apitest.Serve(t, fake)
+			if got := muster(t, dir, "multicast", "test", "--run-dir", dir); got.code != tt.code || (got.err != "") != (tt.code != 0) {
+				t.Errorf("got %+v, want exit code %d", got, tt.code)
+			}
+		})
+	}
+}
+
+func TestNetworkThatIsNotThere(t *testing.T) {
+	dir, _ := apitest.Serve(t, apitest.New())
+	got := muster(t, dir, "network", "show", "moon", "--run-dir", dir)
+	if got.code != 1 || got.out != "" || got.err != "muster: no network \"moon\": the networks are lan, cross, spare\n" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestAnswersGolden(t *testing.T) {
 	fake := apitest.New()
 	fake.Events.Add(api.Event{At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Kind: "host_silent", Host: "c", Epoch: 17, Text: "not heard for 300 ms"})
@@ -222,6 +254,11 @@ func TestAnswersGolden(t *testing.T) {
 		{"status.json", []string{"status", "--json"}},
 		{"explain", []string{"explain", "web", "203.0.113.9:51234"}},
 		{"explain.json", []string{"explain", "web", "203.0.113.9:51234", "--json"}},
+		{"network-list", []string{"network", "list"}},
+		{"network-list.json", []string{"network", "list", "--json"}},
+		{"multicast-show", []string{"multicast", "show"}},
+		{"network-show", []string{"network", "show", "cross"}},
+		{"network-show.json", []string{"network", "show", "cross", "--json"}},
 		{"events", []string{"events"}},
 		{"events.json", []string{"events", "--json"}},
 		{"drain", []string{"host", "drain", "b"}},

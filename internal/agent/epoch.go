@@ -45,20 +45,29 @@ func (h *host) keepEpoch(ctx context.Context) {
 			if err := writeEpoch(h.opt.StateDir, epoch); err != nil {
 				h.log.Warn("cannot keep the epoch over a restart of the whole cluster", "err", err)
 			}
+		case groups := <-h.groupWriter:
+			if err := writeState(h.opt.StateDir, groupsFile, groups); err != nil {
+				h.log.Warn("cannot keep the multicast groups over a restart of the whole cluster", "err", err)
+			}
 		}
 	}
 }
 
 func writeEpoch(dir string, epoch uint64) error {
+	return writeState(dir, epochFile, strconv.FormatUint(epoch, 10)+"\n")
+}
+
+// writeState replaces a file of the state directory as a whole.
+func writeState(dir, name, text string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make state directory: %w", err)
 	}
-	path := filepath.Join(dir, epochFile)
-	if err := os.WriteFile(path+".new", []byte(strconv.FormatUint(epoch, 10)+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write epoch: %w", err)
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("write epoch: %w", err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/muster-ha/muster/internal/api"
 	"github.com/muster-ha/muster/internal/filter"
-	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/wire"
 )
 
@@ -29,24 +29,36 @@ func (h *host) filterCounters() map[string]uint64 {
 	return named
 }
 
-func (h *host) datagrams() api.DatagramStatus {
-	stats := h.network.Stats()
+// datagrams counts one network's.
+func datagrams(stats heartbeat.Stats) api.DatagramStatus {
 	s := api.DatagramStatus{Sent: stats.Sent, Accepted: stats.Datagrams.Of(wire.Accepted), Refused: stats.Datagrams.Named()}
 	delete(s.Refused, wire.Accepted.String())
 	return s
 }
 
-// quality is how another host's heartbeats arrive: loss in percent and round trip in milliseconds; nil when not known.
-func (h *host) quality(id member.ID) (loss, delay *float64) {
-	peers := h.network.Stats().Peers
-	if int(id) >= len(peers) || peers[id].Received == 0 {
-		return nil, nil
+// totals adds up what all networks count.
+func totals(networks []api.NetworkStatus) api.DatagramStatus {
+	sum := api.DatagramStatus{Refused: map[string]uint64{}}
+	for _, n := range networks {
+		for _, d := range []api.DatagramStatus{n.Datagrams, n.Multicast.Datagrams} {
+			sum.Sent += d.Sent
+			sum.Accepted += d.Accepted
+			for reason, count := range d.Refused {
+				sum.Refused[reason] += count
+			}
+		}
 	}
-	percent := 100 * peers[id].Loss
-	loss = &percent
-	if trip := peers[id].RoundTrip; trip > 0 {
-		ms := float64(trip) / float64(time.Millisecond)
-		delay = &ms
+	return sum
+}
+
+// quality is how another host is heard on the best network: that is what counts.
+func quality(host string, networks []api.NetworkStatus) (loss, delay *float64) {
+	for _, n := range networks {
+		for _, p := range n.Peers {
+			if p.Host == host && p.State == api.PeerHeard && (loss == nil || *p.LossPercent < *loss) {
+				loss, delay = p.LossPercent, p.DelayMS
+			}
+		}
 	}
 	return loss, delay
 }

@@ -37,7 +37,7 @@ type host struct {
 	calls   chan func()
 	stopped chan struct{} // closed when the loop has ended
 	events  *api.Journal
-	network *heartbeat.Network
+	network *heartbeat.Networks
 	filter  *filter.Filter
 	changes *system.Journal
 	guard   *guard.Process
@@ -65,4 +65,6 @@ type host struct {
 	lastView        member.Set // hosts of the last view installed
 	drift           []string   // what was found changed lately and has been put back
 	epochWriter     chan uint64
+	castings        []casting   // by network, as the networks were opened
+	groupWriter     chan string // the text of the groups file
 }

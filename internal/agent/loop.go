@@ -22,6 +22,7 @@ func (h *host) loop(ctx context.Context) {
 			h.listen() // what waits in the queue counts before silence does
 			h.act(h.machine.Tick(time.Now()))
 			h.layGhosts(time.Now())
+			h.cast(time.Now())
 			h.speak()
 		case <-h.network.Wake():
 			h.listen()
@@ -166,8 +167,9 @@ func (h *host) speak() {
 		Holdings:   h.shares.announcements(),
 		Orders:     h.orders.outgoing(now),
 	}
-	h.network.Send(func(seq uint64) heartbeat.Message {
-		m.Heartbeat = h.machine.Heartbeat(now, seq)
+	// What cannot be said is logged there, and silence has its consequences.
+	_ = h.network.Send(func(number uint64) heartbeat.Message {
+		m.Heartbeat = h.machine.Heartbeat(now, number)
 		return m
 	})
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/guard"
-	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/system"
 	"github.com/muster-ha/muster/internal/wire"
@@ -70,7 +69,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		opt: o, log: o.Log, self: self, config: o.Config,
 		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
-		epochWriter: make(chan uint64, 1), boot: wire.NewBoot(),
+		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), boot: wire.NewBoot(),
 	}
 	if err := h.openSystem(); err != nil {
 		return nil, errors.Join(err, h.abandon())
@@ -137,20 +136,11 @@ func (h *host) openSystem() error {
 	return nil
 }
 
-// openNetwork opens the heartbeat's socket and starts the guard with the farewells sealed for it.
+// openNetwork opens the heartbeat's sockets and starts the guard with the farewells sealed for it.
 func (h *host) openNetwork(secret []byte) error {
-	codec, err := wire.New(wire.Options{Cluster: h.config.Cluster, Secret: secret, Self: h.self, Hosts: len(h.config.Hosts),
-		Boot: h.boot, Interval: h.config.Heartbeat.Interval})
-	if err != nil {
+	var err error
+	if h.network, err = h.openNetworks(secret); err != nil {
 		return err
-	}
-	peers := make([]netip.AddrPort, len(h.config.Hosts))
-	for i, host := range h.config.Hosts {
-		peers[i] = netip.AddrPortFrom(host.Address, heartbeat.Port)
-	}
-	h.network, err = heartbeat.New(heartbeat.Options{Self: h.self, Local: peers[h.self], Peers: peers, Codec: codec, Log: h.log})
-	if err != nil {
-		return fmt.Errorf("open heartbeat network on host %s: %w", h.opt.Host, err)
 	}
 	will := guard.Will{PinDir: filepath.Join(h.opt.RunDir, pinDir), Local: netip.AddrPortFrom(h.config.Hosts[h.self].Address, 0)}
 	for _, f := range h.network.Farewells() {

@@ -31,22 +31,23 @@ func (h *host) Status(ctx context.Context) (api.Status, error) {
 	}
 	// Counters come from the kernel: not in the loop's time.
 	s.Filter.Counters = h.filterCounters()
-	s.Datagrams = h.datagrams()
 	return s, nil
 }
 
 func (h *host) status(now time.Time) api.Status {
 	view := h.shares.view
 	s := api.Status{
-		Cluster: h.config.Cluster,
-		Host:    h.name(h.self),
-		Version: h.opt.Version,
-		Epoch:   view.Epoch,
-		View:    api.ViewStatus{Epoch: view.Epoch, Members: []string{}},
-		Config:  api.ConfigStatus{Path: h.opt.ConfigPath, Digest: h.config.Digest.Short()},
-		Checks:  h.checks.status(),
-		Filter:  h.filterStatus(now),
+		Cluster:  h.config.Cluster,
+		Host:     h.name(h.self),
+		Version:  h.opt.Version,
+		Epoch:    view.Epoch,
+		View:     api.ViewStatus{Epoch: view.Epoch, Members: []string{}},
+		Config:   api.ConfigStatus{Path: h.opt.ConfigPath, Digest: h.config.Digest.Short()},
+		Checks:   h.checks.status(),
+		Filter:   h.filterStatus(now),
+		Networks: h.networks(now),
 	}
+	s.Datagrams = totals(s.Networks)
 	if view.Epoch > 0 {
 		s.View.Proposer = h.name(view.Proposer)
 	}
@@ -57,7 +58,7 @@ func (h *host) status(now time.Time) api.Status {
 		s.Config.Pending = h.pending.Digest.Short()
 	}
 	for id := range h.config.Hosts {
-		s.Hosts = append(s.Hosts, h.hostStatus(member.ID(id), now))
+		s.Hosts = append(s.Hosts, h.hostStatus(member.ID(id), s.Networks, now))
 	}
 	for i := range h.config.VIPs {
 		s.VIPs = append(s.VIPs, h.vipStatus(i))
@@ -68,7 +69,7 @@ func (h *host) status(now time.Time) api.Status {
 }
 
 // hostStatus is one host as this one knows it: what is not known stays unknown.
-func (h *host) hostStatus(id member.ID, now time.Time) api.HostStatus {
+func (h *host) hostStatus(id member.ID, networks []api.NetworkStatus, now time.Time) api.HostStatus {
 	s := api.HostStatus{
 		Name:    h.name(id),
 		Address: h.config.Hosts[id].Address.String(),
@@ -91,7 +92,7 @@ func (h *host) hostStatus(id member.ID, now time.Time) api.HostStatus {
 	}
 	ago := float64(now.Sub(p.at)) / float64(time.Millisecond)
 	s.HeardAgoMS = &ago
-	s.LossPercent, s.DelayMS = h.quality(id)
+	s.LossPercent, s.DelayMS = quality(s.Name, networks)
 	s.Version = p.last.Version
 	s.ConfigDigest = config.Digest(p.last.Digest).Short()
 	differs := p.last.Digest != [32]byte(h.config.Digest)

@@ -17,20 +17,21 @@ const (
 
 // Status is how the cluster looks from one host.
 type Status struct {
-	Cluster   string         `json:"cluster" doc:"Name of the cluster."`
-	Host      string         `json:"host" doc:"The host that answers: everything here is what it knows."`
-	Version   string         `json:"version" doc:"Version of its agent."`
-	State     State          `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
-	Why       string         `json:"why" doc:"Why it is in that state, when that is not obvious."`
-	Epoch     uint64         `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
-	View      ViewStatus     `json:"view" doc:"The agreed set of live hosts."`
-	Config    ConfigStatus   `json:"config" doc:"The configuration in use."`
-	Hosts     []HostStatus   `json:"hosts" doc:"Every configured host, by name."`
-	VIPs      []VIPStatus    `json:"vips" doc:"Every virtual address, by name."`
-	Checks    []CheckStatus  `json:"checks" doc:"Every check, as it is on the answering host."`
-	Filter    FilterStatus   `json:"filter" doc:"The filter in the answering host's kernel."`
-	Datagrams DatagramStatus `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
-	Problems  []Problem      `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
+	Cluster   string          `json:"cluster" doc:"Name of the cluster."`
+	Host      string          `json:"host" doc:"The host that answers: everything here is what it knows."`
+	Version   string          `json:"version" doc:"Version of its agent."`
+	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
+	Why       string          `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Epoch     uint64          `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
+	View      ViewStatus      `json:"view" doc:"The agreed set of live hosts."`
+	Config    ConfigStatus    `json:"config" doc:"The configuration in use."`
+	Hosts     []HostStatus    `json:"hosts" doc:"Every configured host, by name."`
+	VIPs      []VIPStatus     `json:"vips" doc:"Every virtual address, by name."`
+	Checks    []CheckStatus   `json:"checks" doc:"Every check, as it is on the answering host."`
+	Filter    FilterStatus    `json:"filter" doc:"The filter in the answering host's kernel."`
+	Networks  []NetworkStatus `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
+	Datagrams DatagramStatus  `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
+	Problems  []Problem       `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
 }
 
 // ViewStatus is the view in use.
@@ -123,6 +124,61 @@ type FilterStatus struct {
 	Hook     string            `json:"hook" doc:"How they are attached: tcx or clsact; empty: not attached."`
 	LeaseMS  *float64          `json:"lease_ms" doc:"Milliseconds for which the kernel still accepts new connections by itself; 0: lapsed; null: not known."`
 	Counters map[string]uint64 `json:"counters" doc:"Packets by decision since the filter was loaded."`
+}
+
+// PeerState is how another host is heard on one network.
+type PeerState string
+
+// The states of a host on a network.
+const (
+	PeerUnknown PeerState = "unknown" // never heard on it since this agent started
+	PeerHeard   PeerState = "heard"
+	PeerSilent  PeerState = "silent" // was heard, is not any more
+)
+
+// NetworkStatus is one network as the answering host sees it.
+type NetworkStatus struct {
+	Name      string         `json:"name" doc:"Name in the configuration; lan if it does not name the network of the hosts' addresses."`
+	Number    int            `json:"number" doc:"Number of the network in datagrams; 0: the one of the hosts' addresses."`
+	Interface string         `json:"interface" doc:"Interface of the answering host."`
+	Address   string         `json:"address" doc:"Address of the answering host on it; empty: none."`
+	Up        bool           `json:"up" doc:"Whether it can be used."`
+	Why       string         `json:"why" doc:"Why it cannot be used."`
+	Datagrams DatagramStatus `json:"datagrams" doc:"Datagrams on it since the agent started."`
+	Peers     []NetworkPeer  `json:"peers" doc:"The other hosts on it, by name."`
+
+	Multicast MulticastStatus `json:"multicast" doc:"Heartbeats by multicast on it."`
+}
+
+// MulticastStatus is the multicast of a network.
+type MulticastStatus struct {
+	Used      bool               `json:"used" doc:"Whether the answering host sends to the group."`
+	Why       string             `json:"why" doc:"Why it does or does not."`
+	Group     string             `json:"group" doc:"The group's address; empty: none."`
+	How       string             `json:"how" doc:"How the address was found: manual, MADCAP lease, self-selected, none."`
+	Stranger  bool               `json:"stranger" doc:"Whether another cluster was seen on the group."`
+	Warning   string             `json:"warning" doc:"What of the configuration is not followed; empty: nothing."`
+	Datagrams DatagramStatus     `json:"datagrams" doc:"Datagrams by multicast since the agent started."`
+	Hearing   []MulticastHearing `json:"hearing" doc:"Who hears whom by multicast, by name."`
+}
+
+// MulticastHearing is whom one host hears by multicast.
+type MulticastHearing struct {
+	Host  string   `json:"host" doc:"Name of the host that hears."`
+	Known bool     `json:"known" doc:"Whether it has said so."`
+	Hears []string `json:"hears" doc:"Hosts that it hears: they send it nothing by unicast."`
+	Deaf  []string `json:"deaf" doc:"Live hosts that it does not hear: they send to it by unicast."`
+}
+
+// NetworkPeer is a pair of hosts on one network: how the answering host hears the other one there.
+type NetworkPeer struct {
+	Host        string    `json:"host" doc:"Name of the other host."`
+	Address     string    `json:"address" doc:"Its address on the network; empty: not known."`
+	State       PeerState `json:"state" doc:"Whether it is heard on the network." enum:"unknown,heard,silent"`
+	HeardAgoMS  *float64  `json:"heard_ago_ms" doc:"Milliseconds since it was last heard on the network; null: never."`
+	LossPercent *float64  `json:"loss_percent" doc:"Share of its recent heartbeats that did not arrive; null: not known."`
+	DelayMS     *float64  `json:"delay_ms" doc:"Round trip to it in milliseconds; null: not known."`
+	JitterMS    *float64  `json:"jitter_ms" doc:"How much the delay from it varies, in milliseconds; null: not known."`
 }
 
 // DatagramStatus counts datagrams between hosts.

@@ -2,9 +2,12 @@ package config
 
 import (
 	"cmp"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/muster-ha/muster/internal/multicast"
 )
 
 // Heartbeat profiles: interval and tolerance. docs/design/0001-views.md has the reasons.
@@ -16,19 +19,24 @@ const (
 
 const defaultTimeout = time.Second // of a check
 
-// build makes the value that the program uses from a file without problems.
-func build(path, dir string, f *File) *Config {
+// build makes the value that the program uses from a file without problems; has says whether the file has a value at a path.
+func build(path, dir string, f *File, has func(path string) bool) *Config {
 	c := &Config{
-		Path:       path,
-		Cluster:    f.Cluster,
-		SecretFile: below(dir, f.SecretFile),
-		StateDir:   below(dir, cmp.Or(f.StateDir, "/var/lib/muster/"+f.Cluster)),
-		RunDir:     below(dir, cmp.Or(f.RunDir, "/run/muster/"+f.Cluster)),
-		Heartbeat:  buildHeartbeat(f.Heartbeat),
+		Path:        path,
+		Cluster:     f.Cluster,
+		SecretFile:  below(dir, f.SecretFile),
+		StateDir:    below(dir, cmp.Or(f.StateDir, "/var/lib/muster/"+f.Cluster)),
+		RunDir:      below(dir, cmp.Or(f.RunDir, "/run/muster/"+f.Cluster)),
+		Heartbeat:   buildHeartbeat(f.Heartbeat),
+		NoMulticast: f.Heartbeat.Multicast.Disabled,
 	}
 	for _, name := range sorted(f.Hosts) {
 		h := f.Hosts[name]
 		c.Hosts = append(c.Hosts, Host{Name: name, Address: h.Address, Weight: h.Weight})
+	}
+	for _, name := range sorted(f.Heartbeat.Networks) {
+		n := f.Heartbeat.Networks[name]
+		c.Networks = append(c.Networks, Network{Name: name, Interface: n.Interface, Multicast: buildMulticast(f.Heartbeat.Multicast.Disabled, n.Multicast, has("/heartbeat/networks/"+name+"/multicast/disabled"))})
 	}
 	for _, name := range sorted(f.Checks) {
 		c.Checks = append(c.Checks, buildCheck(name, f.Checks[name]))
@@ -59,6 +67,35 @@ func buildHeartbeat(f FileHeartbeat) Heartbeat {
 	}
 	h.Lease = max(2, h.Tolerance*2/3) // a tolerance is at least 3, so a lease is always less
 	return h
+}
+
+func buildMulticast(cluster bool, f FileMulticast, set bool) Multicast {
+	network := multicast.NotSet
+	switch {
+	case set && f.Disabled:
+		network = multicast.Yes
+	case set:
+		network = multicast.No
+	}
+	var r multicast.Range
+	if len(f.Range) == 2 {
+		r.First, _ = netip.ParseAddr(f.Range[0]) // what is no address is no group either: Usable says so
+		r.Last, _ = netip.ParseAddr(f.Range[1])
+	}
+	warning := ""
+	if len(f.Range) == 2 && !r.First.IsValid() && !r.Last.IsValid() {
+		r.First = netip.IPv6Unspecified()
+	}
+	if r, warning = r.Usable(); warning != "" {
+		warning = "range: " + warning
+	}
+	m := Multicast{Disabled: multicast.Disabled(cluster, network), First: r.First, Last: r.Last, Warning: warning}
+	if a, err := netip.ParseAddr(f.Address); err == nil && multicast.ClassD(a) {
+		m.Address = a
+	} else if f.Address != "" {
+		m.Warning = "address " + f.Address + " is no group address: the hosts choose one"
+	}
+	return m
 }
 
 func buildCheck(name string, f FileCheck) Check {

@@ -7,24 +7,27 @@ import (
 
 // Bounds of a configuration; package member has the reasons.
 const (
-	MaxHosts = 32
-	MaxRules = 64
+	MaxHosts    = 32
+	MaxRules    = 64
+	MaxNetworks = 8
 )
 
-// Config is a cluster's configuration, validated, with every default filled in. Hosts, VIPs and checks are sorted by name
+// Config is a cluster's configuration, validated, with every default filled in. Hosts, networks, VIPs and checks are sorted by name
 // and known elsewhere by their index; rules are numbered in the order of VIPs and then of the file.
 type Config struct {
-	Path       string // the file it came from
-	Cluster    string
-	SecretFile string // absolute
-	StateDir   string // absolute
-	RunDir     string // absolute
-	Hosts      []Host
-	Heartbeat  Heartbeat
-	VIPs       []VIP
-	Rules      []Rule
-	Checks     []Check
-	Digest     Digest // of the meaning of the file: comments, order of keys and spelling of durations do not count
+	Path        string // the file it came from
+	Cluster     string
+	SecretFile  string // absolute
+	StateDir    string // absolute
+	RunDir      string // absolute
+	Hosts       []Host
+	Heartbeat   Heartbeat
+	Networks    []Network // those that the file names
+	NoMulticast bool      // on a network that the file does not name
+	VIPs        []VIP
+	Rules       []Rule
+	Checks      []Check
+	Digest      Digest // of the meaning of the file: comments, order of keys and spelling of durations do not count
 }
 
 // Digest identifies a configuration's meaning.
@@ -42,6 +45,22 @@ type Heartbeat struct {
 	Interval  time.Duration
 	Tolerance int // intervals of silence before a host is no longer heard
 	Lease     int // intervals without confirmation before the kernel stops accepting
+}
+
+// Network is a network between hosts.
+type Network struct {
+	Name      string
+	Interface string
+	Multicast Multicast
+}
+
+// Multicast holds a network's settings.
+type Multicast struct {
+	Disabled bool
+	Address  netip.Addr // invalid: to be chosen
+	First    netip.Addr // of the range to choose from
+	Last     netip.Addr
+	Warning  string `json:"-"` // what of the file is not followed
 }
 
 // Delivery is how client packets reach the hosts.

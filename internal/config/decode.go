@@ -110,7 +110,8 @@ func (d *decoder) value(n ast.Node, path string, f field, out reflect.Value) {
 func (d *decoder) scalar(n ast.Node, path string, f field, s scalar, out reflect.Value) {
 	text := n.Type() == ast.StringType || n.Type() == ast.LiteralType
 	number := n.Type() == ast.IntegerType
-	if !(text && s.text || number && s.number) {
+	truth := n.Type() == ast.BoolType
+	if !(text && s.text || number && s.number || truth && s.truth) {
 		d.unexpected(n, path, s.want, f)
 		return
 	}

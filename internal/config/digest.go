@@ -19,17 +19,19 @@ func (d Digest) ID() uint64 { return max(1, binary.BigEndian.Uint64(d[:])) }
 // in this order, lists sorted by build, no maps, addresses and times in one notation. Renaming a field of it changes every
 // digest, and then hosts of two versions do not share a view.
 type meaning struct {
-	Version   int
-	Cluster   string
-	Hosts     []Host
-	Heartbeat Heartbeat
-	VIPs      []VIP
-	Rules     []Rule
-	Checks    []Check
+	Version     int
+	Cluster     string
+	Hosts       []Host
+	Heartbeat   Heartbeat
+	Networks    []Network
+	NoMulticast bool
+	VIPs        []VIP
+	Rules       []Rule
+	Checks      []Check
 }
 
 func (c *Config) digest() Digest {
-	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.VIPs, c.Rules, c.Checks})
+	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, c.VIPs, c.Rules, c.Checks})
 	if err != nil {
 		panic(err) // plain data without floats, channels or functions: cannot happen
 	}

@@ -57,7 +57,45 @@ type FileHeartbeat struct {
 	// accepting new connections by itself after two thirds of it. Needs interval, and no profile.
 	Tolerance int `yaml:"tolerance" min:"3" max:"100" example:"15"`
 
-	_ struct{} `unsupported:"multicast networks keys witness"`
+	// The networks between hosts by name, at most 8. Heartbeats travel on all of them, and a host is gone only when it is silent on all. The
+	// network that carries the hosts' addresses is always used; not named here, it is called `lan`. A change needs a
+	// restart of every agent.
+	Networks map[string]FileNetwork `yaml:"networks" max:"8" example:"{cross: {interface: eth1}}"`
+
+	// Whether heartbeats go by multicast. A network's own setting wins.
+	Multicast FileClusterMulticast `yaml:"multicast"`
+
+	_ struct{} `unsupported:"keys witness"`
+}
+
+// FileNetwork is one network between hosts. A cable from host to host is one too.
+type FileNetwork struct {
+	// Name of its network interface, the same on every host. Where it does not carry the host's own address, the interface's first IPv4
+	// address is used, and the other hosts are told by heartbeats on a network that works already.
+	Interface string `yaml:"interface" required:"true" format:"interface" example:"eth1"`
+	// One datagram for all hosts instead of one for each.
+	Multicast FileMulticast `yaml:"multicast"`
+}
+
+// FileClusterMulticast is the setting for all networks.
+type FileClusterMulticast struct {
+	// Send to each host by unicast. Without it, clusters of three or more hosts use multicast wherever it is heard, and unicast
+	// to hosts that do not hear it. A change is taken live.
+	Disabled bool `yaml:"disabled" default:"false"`
+}
+
+// FileMulticast holds the settings of one network. A change is taken live.
+type FileMulticast struct {
+	// Use unicast on this network, or, if false, multicast although it is disabled for the cluster.
+	Disabled bool `yaml:"disabled" shown:"the cluster's setting" example:"false"`
+	// Group address to use, from 224.0.0.0 to 239.255.255.255: used as it is. Without one the hosts choose a free one.
+	Address string `yaml:"address" format:"text" shown:"chosen by the hosts" example:"239.255.7.9"`
+	// Choose an address if the given one is no group address, instead of refusing the file.
+	Lenient bool `yaml:"lenient" default:"false"`
+	// First and last address to choose from. If one of the two is no group address, the default is used, with a warning.
+	Range []string `yaml:"range" default:"239.255.0.0,239.255.254.255" min:"2" max:"2" example:"[239.255.0.0, 239.255.254.255]"`
+
+	_ struct{} `unsupported:"madcap"`
 }
 
 // FileVIP is a virtual address that all hosts carry together.

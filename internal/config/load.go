@@ -52,7 +52,7 @@ func Parse(path string, data []byte) (*Config, error) {
 	if len(d.problems) > 0 {
 		return nil, d.found()
 	}
-	return build(path, filepath.Dir(base), f), nil
+	return build(path, filepath.Dir(base), f, d.has), nil
 }
 
 // found gives the problems as the user gets them.

@@ -16,14 +16,17 @@ const (
 // places says where in the file each struct type stands.
 func places() map[string]string {
 	return map[string]string{
-		"File":          "The file",
-		"FileHost":      "hosts.NAME",
-		"FileHeartbeat": "heartbeat",
-		"FileVIP":       "vips.NAME",
-		"FileRule":      "vips.NAME.rules[]",
-		"FileCheck":     "checks.NAME",
-		"FileHTTP":      "checks.NAME.http",
-		"FileTCP":       "checks.NAME.tcp",
+		"File":                 "The file",
+		"FileHost":             "hosts.NAME",
+		"FileHeartbeat":        "heartbeat",
+		"FileNetwork":          "heartbeat.networks.NAME",
+		"FileClusterMulticast": "heartbeat.multicast",
+		"FileMulticast":        "heartbeat.networks.NAME.multicast",
+		"FileVIP":              "vips.NAME",
+		"FileRule":             "vips.NAME.rules[]",
+		"FileCheck":            "checks.NAME",
+		"FileHTTP":             "checks.NAME.http",
+		"FileTCP":              "checks.NAME.tcp",
 	}
 }
 

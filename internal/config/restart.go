@@ -1,9 +1,12 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Restart says, one sentence each, what differs between two configurations that a running agent cannot take: its place in the
-// cluster, its keys and the detector are fixed for its life. Nothing: it can take the new one as it is.
+// cluster, its keys, its networks and the detector are fixed for its life. Nothing: it can take the new one as it is.
 func Restart(old, new *Config) []string {
 	var why []string
 	differs := func(what string, a, b any) {
@@ -18,6 +21,7 @@ func Restart(old, new *Config) []string {
 	differs("heartbeat interval", old.Heartbeat.Interval, new.Heartbeat.Interval)
 	differs("heartbeat tolerance", old.Heartbeat.Tolerance, new.Heartbeat.Tolerance)
 	differs("heartbeat lease", old.Heartbeat.Lease, new.Heartbeat.Lease)
+	differs("networks", networkNames(old), networkNames(new))
 	for _, h := range old.Hosts {
 		i, ok := new.Host(h.Name)
 		if !ok {
@@ -32,4 +36,16 @@ func Restart(old, new *Config) []string {
 		}
 	}
 	return why
+}
+
+// networkNames writes which networks there are, for comparing.
+func networkNames(c *Config) string {
+	names := make([]string, len(c.Networks))
+	for i, n := range c.Networks {
+		names[i] = n.Name + " on " + n.Interface
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }

@@ -18,6 +18,7 @@ func TestRestartNamesWhatAnAgentCannotTake(t *testing.T) {
 		{"state directory", "hosts:", "state_dir: /s\nhosts:", "state_dir changes from /var/lib/muster/shop to /s"},
 		{"run directory", "hosts:", "run_dir: /r\nhosts:", "run_dir changes from /run/muster/shop to /r"},
 		{"profile", "hosts:", "heartbeat: {profile: wan}\nhosts:", "heartbeat interval changes from 20ms to 500ms\nheartbeat tolerance changes from 15 to 10\nheartbeat lease changes from 10 to 6"},
+		{"network", "hosts:", "heartbeat: {networks: {cross: {interface: eth1}}}\nhosts:", "networks changes from none to cross on eth1"},
 		{"address", "10.77.0.2}", "10.77.0.9}", "address of host b changes from 10.77.0.2 to 10.77.0.9"},
 		{"new host", "vips:", "  c: {address: 10.77.0.3}\nvips:", "host c is added"},
 		{"host gone", "  b: {address: 10.77.0.2}\n", "", "host b is removed"},

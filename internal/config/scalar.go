@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type scalar struct {
 	pattern string                         // of the text, for the schema
 	text    bool                           // may be written as text
 	number  bool                           // may be written as a whole number
+	truth   bool                           // may be written as true or false
 	parse   func(text string) (any, *flaw) // the value, or what is wrong with the text
 }
 
@@ -33,6 +35,7 @@ func scalars() map[reflect.Type]scalar {
 	return map[reflect.Type]scalar{
 		reflect.TypeFor[string]():         {want: "text", example: "text", text: true, parse: func(s string) (any, *flaw) { return s, nil }},
 		reflect.TypeFor[int]():            {want: "a whole number", example: "1", number: true, parse: parseInt},
+		reflect.TypeFor[bool]():           {want: "true or false", example: "true", truth: true, parse: parseBool},
 		reflect.TypeFor[time.Duration]():  {want: "a time with its unit", example: "500ms", pattern: durationPattern, text: true, parse: parseDuration},
 		reflect.TypeFor[netip.Addr]():     {want: "an IPv4 address", example: "10.77.0.1", pattern: ipv4Pattern, text: true, parse: parseHostAddress},
 		reflect.TypeFor[netip.Prefix]():   {want: "an IPv4 address with its prefix length", example: "10.77.0.100/24", pattern: prefixPattern, text: true, parse: parseVIPAddress},
@@ -48,6 +51,15 @@ func parseInt(s string) (any, *flaw) {
 		return nil, &flaw{quote(s) + " is not a whole number", "write for example `1`"}
 	}
 	return n, nil
+}
+
+// parseBool takes what YAML takes for a truth value.
+func parseBool(s string) (any, *flaw) {
+	b, err := strconv.ParseBool(strings.ToLower(s))
+	if err != nil {
+		return nil, &flaw{quote(s) + " is neither true nor false", "write `true` or `false`"}
+	}
+	return b, nil
 }
 
 var durationSyntax = regexp.MustCompile(durationPattern)

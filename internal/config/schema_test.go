@@ -115,7 +115,7 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{&name, {Type: "array", Items: &name}}}
 	}
 	s, ok := scalars()[t]
-	if !ok || t.Kind() == reflect.String || t.Kind() == reflect.Int {
+	if !ok || t.Kind() == reflect.String || t.Kind() == reflect.Int || t.Kind() == reflect.Bool {
 		return nil
 	}
 	text := &jsonschema.Schema{Type: "string", Pattern: s.pattern}
@@ -186,6 +186,8 @@ func defaultOf(f field, typ reflect.Type) any {
 		return nil
 	case typ.Kind() == reflect.Int:
 		return atoi(f.def)
+	case typ.Kind() == reflect.Bool:
+		return f.def == "true"
 	case typ.Kind() == reflect.Slice:
 		return strings.Split(f.def, ",")
 	}
@@ -249,7 +251,7 @@ func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 	unseen := map[string]bool{
 		"key twice": true, "host twice": true, "key that is a list": true, "tag": true, "path for a terminal": true,
 		"host on loopback": true, "VIP is the network": true, "VIP is the broadcast address": true, "VIP outside every subnet": true,
-		"one host outside": true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true,
+		"one host outside": true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true, "two networks, one interface": true, "group that is none": true, "group that is no address": true,
 		"interval too short": true, "range backwards": true, "port in two rules": true, "ranges in two rules": true,
 		"port in one rule twice": true, "misspelt check": true, "unknown check": true, "check twice": true,
 		"URL with a password": true, "URL with port 0": true, "timeout longer than interval": true,

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+
+	"github.com/muster-ha/muster/internal/multicast"
 )
 
 // validator judges what takes more than one value to judge. Values with a problem of their own are left out, so that one
@@ -18,6 +20,8 @@ type validator struct {
 
 func (v *validator) all() {
 	v.heartbeat()
+	v.networks()
+	v.groups()
 	v.checks()
 	v.subnets()
 	v.uniqueAddresses()
@@ -40,6 +44,40 @@ func (v *validator) heartbeat() {
 	case tolerance && !interval:
 		v.wrong("/heartbeat/tolerance", flaw{"`tolerance` needs an `interval` beside it", "add for example `interval: 20ms`"})
 	}
+}
+
+// networks finds two networks on one interface.
+func (v *validator) networks() {
+	first := map[string]string{}
+	for _, name := range v.inOrder("/heartbeat/networks/", sorted(v.f.Heartbeat.Networks)) {
+		path, n := "/heartbeat/networks/"+name+"/interface", v.f.Heartbeat.Networks[name]
+		if n.Interface == "" {
+			continue
+		}
+		if other, twice := first[n.Interface]; twice {
+			v.wrong(path, flaw{fmt.Sprintf("network %s has the interface of network %s", quote(name), quote(other)), "give each its own interface, or remove one of them"})
+			continue
+		}
+		first[n.Interface] = name
+	}
+}
+
+// groups finds group addresses that are none.
+func (v *validator) groups() {
+	for _, name := range sorted(v.f.Heartbeat.Networks) {
+		path, m := "/heartbeat/networks/"+name+"/multicast/address", v.f.Heartbeat.Networks[name].Multicast
+		a, err := netip.ParseAddr(m.Address)
+		if m.Address == "" || m.Lenient || err == nil && multicast.ClassD(a) {
+			continue
+		}
+		v.wrong(path, flaw{quote(m.Address) + " is no IPv4 group address", "write one from 224.0.0.0 to 239.255.255.255, for example `239.255.7.9`, or add `lenient: true` to have one chosen"})
+	}
+}
+
+// inOrder sorts names by their places in the file.
+func (v *validator) inOrder(below string, names []string) []string {
+	slices.SortStableFunc(names, func(a, b string) int { return v.order(below+a, below+b) })
+	return names
 }
 
 func (v *validator) checks() {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"net/netip"
+	"slices"
 
 	"github.com/muster-ha/muster/internal/member"
 )
@@ -51,7 +53,10 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(m.Version)))
 	b = append(b, m.Version...)
 	b = appendInterfaces(b, m.Interfaces)
-	return appendOrders(b, m.Orders), nil
+	b = appendOrders(b, m.Orders)
+	b = binary.AppendUvarint(b, uint64(m.Abilities))
+	b = appendWords(b, m.Words)
+	return binary.AppendUvarint(b, m.Seq), nil
 }
 
 // check finds what could not be read back.
@@ -66,6 +71,7 @@ func (m *Message) check() error {
 		{len(m.Interfaces) <= MaxInterfaces && rising(m.Interfaces, vipOf), "interfaces"},
 		{inSet(m.View.Members, memberOf), "members of the view"},
 		{inSet(m.Hears, hearingOf), "hosts heard"},
+		{len(m.Words) <= MaxWords && rising(m.Words, networkOf) && !slices.ContainsFunc(m.Words, unspeakable), "networks"},
 		{len(m.Orders) <= MaxOrders, "too many orders"},
 		{m.View.Proposer < member.MaxHosts && m.Released.Proposer < member.MaxHosts && m.Installed.Proposer < member.MaxHosts, "proposer"},
 		{m.Echo.To < member.MaxHosts, "host of the echo"},
@@ -111,6 +117,37 @@ func appendOrders(b []byte, orders []Order) []byte {
 		b = binary.AppendUvarint(b, o.Number)
 	}
 	return b
+}
+
+func appendWords(b []byte, list []Word) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, w := range list {
+		b = append(b, w.Network)
+		b = appendIPv4(b, w.Addr)
+		b = appendIPv4(b, w.Group.Address)
+		b = binary.BigEndian.AppendUint32(b, w.Group.Version)
+		b = append(b, byte(w.Group.How), 0)
+		if w.Stranger {
+			b[len(b)-1] = 1
+		}
+		b = binary.BigEndian.AppendUint32(b, uint32(w.Hears))
+		b = binary.BigEndian.AppendUint32(b, uint32(w.Direct))
+	}
+	return b
+}
+
+// appendIPv4 writes no address as 0.0.0.0, which nobody has.
+func appendIPv4(b []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		a = netip.IPv4Unspecified()
+	}
+	return append(b, a.AsSlice()...)
+}
+
+// unspeakable finds what could not be read back.
+func unspeakable(w Word) bool {
+	bad := func(a netip.Addr) bool { return a.IsValid() && (!a.Is4() || a.IsUnspecified()) }
+	return bad(w.Addr) || bad(w.Group.Address) || w.Group.Address.IsValid() && !w.Group.Address.IsMulticast()
 }
 
 // each calls f for the hosts of a set, lowest first.

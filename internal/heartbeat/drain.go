@@ -65,18 +65,18 @@ func (n *Network) heard(envelope wire.Message, from netip.AddrPort, at time.Time
 		n.malformed(envelope.From, from)
 		return
 	}
-	m.From, m.Boot, m.Seq = envelope.From, envelope.Boot, envelope.Seq
-	if n.measure(&m, from, at) {
+	m.From, m.Boot = envelope.From, envelope.Boot
+	if n.measure(&m, envelope.Seq, from, at) {
 		hear(Received{At: at, From: m.From, Boot: m.Boot, Message: m})
 	}
 }
 
-// measure takes note of a heartbeat and reports whether it is the newest of its boot.
-func (n *Network) measure(m *Message, from netip.AddrPort, at time.Time) bool {
+// measure takes note of a heartbeat, the seq-th on this network, and reports whether it is the newest of its boot.
+func (n *Network) measure(m *Message, seq uint64, from netip.AddrPort, at time.Time) bool {
 	n.state.Lock()
 	defer n.state.Unlock()
 	l := &n.state.links[m.From]
-	if !l.arrived(m, at, n.clock(at), from) {
+	if !l.arrived(m, seq, at, n.clock(at), from) {
 		return false
 	}
 	if m.Echo.To == n.self && hearsBoot(m, n.self, n.codec.Boot()) {

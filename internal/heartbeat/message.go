@@ -2,9 +2,11 @@ package heartbeat
 
 import (
 	"errors"
+	"net/netip"
 
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/multicast"
 	"github.com/muster-ha/muster/internal/wire"
 )
 
@@ -23,17 +25,21 @@ const (
 	MaxInterfaces = 256 // entries
 	MaxOrders     = 64
 	MaxHoldings   = member.MaxRules
+	MaxWords      = 16
 	maxSize       = wire.MaxPayload
 	extensionHead = 2 // the length of what later versions add
 )
 
-// Message is a heartbeat as it travels. From, Boot and Seq come from the datagram's envelope.
+// Message is a heartbeat as it travels. From and Boot come from the datagram's envelope. Seq is the number of the heartbeat, common
+// to all networks; the envelope's own sequence counts losses of its network.
 type Message struct {
 	member.Heartbeat
 	Version    string     // the agent's; at most MaxVersion bytes
 	Digest     [32]byte   // of the configuration in use
 	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP
 	Orders     []Order
+	Abilities  Abilities // what the sender's version can, set by Send
+	Words      []Word    // of networks; sorted by network; set by Send
 	Holdings   []Holding // of some rules, or of all; each rule at most once
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
@@ -44,6 +50,24 @@ type Message struct {
 type LinkAddr struct {
 	VIP uint8 // index into the configuration's VIPs
 	MAC [6]byte
+}
+
+// Abilities is a set of what a version can. Bits that are not known are kept.
+type Abilities uint64
+
+// The abilities.
+const (
+	Multicasts Abilities = 1 << iota // hears and sends heartbeats by multicast
+)
+
+// Word is what a host says of one network.
+type Word struct {
+	Network  uint8
+	Addr     netip.Addr      // IPv4, of the sender; invalid: the configured one
+	Group    multicast.Group // that the sender knows of; invalid: none
+	Hears    member.Set      // whom it hears by multicast on that group
+	Direct   member.Set      // whom it sends to by unicast
+	Stranger bool            // another cluster was seen on the group
 }
 
 // Order asks another host to do something, until it is no longer repeated.

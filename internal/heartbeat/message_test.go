@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/multicast"
 	"pgregory.net/rapid"
 )
 
@@ -78,6 +80,17 @@ func drawMessage(t *rapid.T) Message {
 	}
 	m.Links = member.Set(rapid.Uint32().Draw(t, "links"))
 	m.Released, m.Installed, m.HighEpoch = drawViewID(t), drawViewID(t), rapid.Uint64().Draw(t, "high epoch")
+	m.Seq = rapid.Uint64().Draw(t, "number")
+	m.Abilities = Abilities(rapid.Uint64().Draw(t, "abilities"))
+	for network := range rapid.Uint8Max(MaxWords).Draw(t, "words") {
+		w := Word{Network: network, Hears: member.Set(rapid.Uint32().Draw(t, "hears")), Direct: member.Set(rapid.Uint32().Draw(t, "direct")),
+			Stranger: rapid.Bool().Draw(t, "stranger"), Group: multicast.Group{Version: rapid.Uint32().Draw(t, "version"), How: multicast.Random}}
+		if rapid.Bool().Draw(t, "addresses") {
+			w.Addr = netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "address")})
+			w.Group.Address = netip.AddrFrom4([4]byte{239, 0, 0, rapid.Byte().Draw(t, "group")})
+		}
+		m.Words = append(m.Words, w)
+	}
 	m.Clock = rapid.Uint32().Draw(t, "clock")
 	m.Echo = Echo{To: member.ID(rapid.Uint8Max(31).Draw(t, "echo")), Clock: rapid.Uint32().Draw(t, "echoed"), Held: rapid.Uint32().Draw(t, "held")}
 	copy(m.Digest[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest"))
@@ -193,6 +206,12 @@ func TestWhatCannotBeWritten(t *testing.T) {
 		{"too many orders", func(m *Message) { m.Orders = make([]Order, MaxOrders+1) }, ErrMalformed},
 		{"proposer", func(m *Message) { m.Released.Proposer = 32 }, ErrMalformed},
 		{"echo", func(m *Message) { m.Echo.To = 32 }, ErrMalformed},
+		{"networks unsorted", func(m *Message) { m.Words = []Word{{Network: 2}, {Network: 1}} }, ErrMalformed},
+		{"address of IPv6", func(m *Message) { m.Words = []Word{{Addr: netip.IPv6Loopback()}} }, ErrMalformed},
+		{"address that nobody has", func(m *Message) { m.Words = []Word{{Addr: netip.IPv4Unspecified()}} }, ErrMalformed},
+		{"group that is none", func(m *Message) {
+			m.Words = []Word{{Group: multicast.Group{Address: netip.AddrFrom4([4]byte{10, 0, 0, 1})}}}
+		}, ErrMalformed},
 		{"rule twice", func(m *Message) { m.Holdings = []Holding{{Rule: 1}, {Rule: 1}} }, ErrMalformed},
 		{"rule beyond all", func(m *Message) { m.Holdings = []Holding{{Rule: 64}} }, ErrMalformed},
 		{"kind of holding", func(m *Message) { m.Holdings = []Holding{{Kind: 3}} }, ErrMalformed},

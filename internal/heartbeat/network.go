@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,9 +55,9 @@ type Received struct {
 // Network is one path between this host and the others.
 type Network struct {
 	self  member.ID
-	peers []netip.AddrPort
 	codec *wire.Codec
 	path  Path
+	down  func() bool // whether nothing can be sent at present; nil: never
 	log   *slog.Logger
 	start time.Time // of our clock
 
@@ -81,29 +82,39 @@ type Network struct {
 		sync.Mutex
 		sent    uint64
 		links   []link
+		peers   []netip.AddrPort // by host; invalid: not known
 		sources map[wire.Reason]netip.AddrPort
 	}
 }
 
 // New opens the unicast network of a local address.
 func New(o Options) (*Network, error) {
-	if o.Codec == nil || o.Log == nil {
-		return nil, fmt.Errorf("%w: no codec or no log", ErrOptions)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
-	if o.Codec.Hosts() != len(o.Peers) || o.Codec.Self() != o.Self {
-		return nil, fmt.Errorf("%w: host %d of %d, codec for host %d of %d", ErrOptions, o.Self, len(o.Peers), o.Codec.Self(), o.Codec.Hosts())
-	}
-	path, err := newUnicast(o.Self, o.Local, o.Peers)
+	path, err := newUnicast(o.Self, o.Local, "", o.Peers)
 	if err != nil {
 		return nil, err
 	}
-	return newNetwork(o, path), nil
+	return newNetwork(o, path, make(chan struct{}, 1)), nil
 }
 
-func newNetwork(o Options, path Path) *Network {
-	n := &Network{self: o.Self, peers: o.Peers, codec: o.Codec, path: path, log: o.Log, start: time.Now(),
-		wake: make(chan struct{}, 1), drained: make(chan struct{}, 1), done: make(chan struct{})}
+func (o *Options) check() error {
+	if o.Codec == nil || o.Log == nil {
+		return fmt.Errorf("%w: no codec or no log", ErrOptions)
+	}
+	if o.Codec.Hosts() != len(o.Peers) || o.Codec.Self() != o.Self {
+		return fmt.Errorf("%w: host %d of %d, codec for host %d of %d", ErrOptions, o.Self, len(o.Peers), o.Codec.Self(), o.Codec.Hosts())
+	}
+	return nil
+}
+
+// newNetwork takes the channel on which the network says that something has arrived: several networks may share one.
+func newNetwork(o Options, path Path, wake chan struct{}) *Network {
+	n := &Network{self: o.Self, codec: o.Codec, path: path, log: o.Log, start: time.Now(),
+		wake: wake, drained: make(chan struct{}, 1), done: make(chan struct{})}
 	n.state.links = make([]link, len(o.Peers))
+	n.state.peers = slices.Clone(o.Peers)
 	n.state.sources = map[wire.Reason]netip.AddrPort{}
 	n.close = sync.OnceValue(func() error {
 		close(n.done)
@@ -166,8 +177,10 @@ func (n *Network) clock(at time.Time) uint32 { return uint32(at.Sub(n.start).Mic
 func (n *Network) Farewells() []Packet {
 	var packets []Packet
 	datagram := n.codec.Farewell()
-	for id, to := range n.peers {
-		if member.ID(id) != n.self {
+	n.state.Lock()
+	defer n.state.Unlock()
+	for id, to := range n.state.peers {
+		if member.ID(id) != n.self && to.IsValid() {
 			packets = append(packets, Packet{To: to, Bytes: datagram})
 		}
 	}
@@ -178,7 +191,7 @@ func (n *Network) Farewells() []Packet {
 func (n *Network) SayFarewell() {
 	datagram := n.codec.Farewell()
 	for range farewells {
-		n.path.Broadcast(datagram, n.unsent)
+		n.path.Broadcast(datagram, 0, n.unsent)
 	}
 }
 

@@ -43,9 +43,9 @@ func makePaths(n int) []*fakePath {
 	return paths
 }
 
-func (p *fakePath) Broadcast(datagram []byte, failed func(member.ID, error)) {
+func (p *fakePath) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
 	for id := range p.others {
-		if id == int(p.self) {
+		if id == int(p.self) || skip.Has(member.ID(id)) {
 			continue
 		}
 		if err := p.Send(member.ID(id), datagram); err != nil {
@@ -141,7 +141,7 @@ func makeCluster(t *testing.T, n int) *cluster {
 func (c *cluster) network(id member.ID) *Network {
 	c.t.Helper()
 	codec := makeCodec(c.t, id, len(c.paths))
-	return newNetwork(Options{Self: id, Peers: make([]netip.AddrPort, len(c.paths)), Codec: codec, Log: slog.New(slog.NewTextHandler(&c.log, nil))}, c.paths[id])
+	return newNetwork(Options{Self: id, Peers: make([]netip.AddrPort, len(c.paths)), Codec: codec, Log: slog.New(slog.NewTextHandler(&c.log, nil))}, c.paths[id], make(chan struct{}, 1))
 }
 
 func makeCodec(t testing.TB, id member.ID, hosts int) *wire.Codec {
@@ -172,7 +172,7 @@ func (c *cluster) beat() {
 // sayHears is a message of a host that hears all others' boots.
 func sayHears(hosts []*Network, self int, seq uint64) Message {
 	m := Message{Version: "test"}
-	m.HighEpoch = seq
+	m.Seq, m.HighEpoch = seq, seq
 	for id, h := range hosts {
 		if id != self {
 			m.Hears = append(m.Hears, member.Hearing{ID: member.ID(id), Boot: h.codec.Boot()})
@@ -322,7 +322,7 @@ func TestFarewellIsHeardOnce(t *testing.T) {
 
 func TestFarewellsForTheGuard(t *testing.T) {
 	peers := []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:3343"), netip.MustParseAddrPort("10.0.0.2:3343"), netip.MustParseAddrPort("10.0.0.3:3343")}
-	n := newNetwork(Options{Self: 1, Peers: peers, Codec: makeCodec(t, 1, 3), Log: slog.New(slog.DiscardHandler)}, makePaths(3)[1])
+	n := newNetwork(Options{Self: 1, Peers: peers, Codec: makeCodec(t, 1, 3), Log: slog.New(slog.DiscardHandler)}, makePaths(3)[1], make(chan struct{}, 1))
 	defer n.Close()
 	packets := n.Farewells()
 	if len(packets) != 2 || packets[0].To != peers[0] || packets[1].To != peers[2] || len(packets[0].Bytes) != wire.Overhead {

@@ -1,6 +1,11 @@
 package heartbeat
 
-import "github.com/muster-ha/muster/internal/member"
+import (
+	"net/netip"
+
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/multicast"
+)
 
 // Parse reads what Append wrote, and nothing else: every length is checked, numbers and sets have one spelling, and after the
 // extension there is nothing. What a later version adds stands in the extension and is skipped. The Message shares no
@@ -28,6 +33,9 @@ func Parse(b []byte) (Message, error) {
 	m.Version = string(r.bytes(r.count(MaxVersion, "bytes of version")))
 	m.Interfaces = r.interfaces()
 	m.Orders = r.orders()
+	m.Abilities = Abilities(r.varint())
+	m.Words = r.words()
+	m.Seq = r.varint()
 	m.Holdings = r.holdings()
 	r.bytes(int(r.u16()))
 	if m.State > member.Leaving {
@@ -73,6 +81,42 @@ func rising[T any](list []T, key func(T) uint8) bool {
 	return true
 }
 
+func (r *reader) words() []Word {
+	n := r.count(MaxWords, "networks")
+	if n == 0 {
+		return nil
+	}
+	list := make([]Word, n)
+	for i := range list {
+		list[i] = r.word()
+	}
+	if !rising(list, networkOf) {
+		r.fail("order of networks")
+	}
+	return list
+}
+
+func (r *reader) word() Word {
+	w := Word{Network: r.u8(), Addr: r.ipv4(), Group: multicast.Group{Address: r.ipv4(), Version: r.u32(), How: multicast.How(r.u8())}}
+	stranger := r.u8()
+	if stranger > 1 || w.Group.Address.IsValid() && !w.Group.Address.IsMulticast() {
+		r.fail("group")
+	}
+	w.Stranger = stranger == 1
+	w.Hears, w.Direct = member.Set(r.u32()), member.Set(r.u32())
+	return w
+}
+
+func (r *reader) ipv4() netip.Addr {
+	var a [4]byte
+	copy(a[:], r.bytes(len(a)))
+	if a == [4]byte{} {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom4(a)
+}
+
+func networkOf(w Word) uint8           { return w.Network }
 func vipOf(a LinkAddr) uint8           { return a.VIP }
 func memberOf(m member.Member) uint8   { return uint8(m.ID) }
 func hearingOf(h member.Hearing) uint8 { return uint8(h.ID) }

@@ -19,7 +19,8 @@ const (
 	atVersion   = 136
 	atInterface = 137
 	atOrders    = 138
-	atHoldings  = 139
+	atWords     = 140 // after the abilities
+	atHoldings  = 142 // after the number of the heartbeat
 )
 
 // splice replaces n bytes at a place by others.
@@ -36,6 +37,9 @@ func TestWhatCannotBeRead(t *testing.T) {
 	member1 := slices.Concat(zeros(8), attributesOf(1))
 	run := func(n byte) []byte { return append([]byte{n}, zeros(17)...) } // of holdings, by the zero configuration and view
 	mac := []byte{2, 0, 0, 0, 0, 1}
+	word := func(network, group, stranger byte) []byte {
+		return slices.Concat([]byte{network, 10, 0, 0, 1, group, 0, 0, group}, zeros(4), []byte{1, stranger}, zeros(8))
+	}
 	for _, tc := range []struct {
 		name string
 		at   int
@@ -44,6 +48,14 @@ func TestWhatCannotBeRead(t *testing.T) {
 		good bool // a neighbour of the bad ones, to show that those fail for their reason
 	}{
 		{"nothing changed", 0, 0, nil, true},
+		{"two networks", atWords, 1, slices.Concat([]byte{2}, word(0, 239, 0), word(1, 0, 1)), true},
+		{"one network twice", atWords, 1, slices.Concat([]byte{2}, word(1, 239, 0), word(1, 0, 0)), false},
+		{"group that is none", atWords, 1, slices.Concat([]byte{1}, word(0, 10, 0)), false},
+		{"stranger neither yes nor no", atWords, 1, slices.Concat([]byte{1}, word(0, 239, 2)), false},
+		{"network cut short", atWords, 1, []byte{1, 1, 10, 0}, false},
+		{"too many networks", atWords, 1, []byte{17}, false},
+		{"number in two bytes", atHoldings - 1, 1, []byte{0x80, 1}, true},
+		{"number longer than it need be", atHoldings - 1, 1, []byte{0x80, 0}, false},
 		{"unknown state", atState, 1, []byte{3}, false},
 		{"director yes", atDirector, 1, []byte{1}, true},
 		{"director neither yes nor no", atDirector, 1, []byte{2}, false},

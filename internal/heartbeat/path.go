@@ -13,9 +13,9 @@ var ErrEmpty = errors.New("no datagram waits")
 // Path carries datagrams between hosts, at its best: it may lose, double, reorder and damage them, or be used by strangers.
 // Broadcast and Send may be called at the same time as Receive and Wait.
 type Path interface {
-	// Broadcast sends a datagram to every other host, without blocking, and calls failed for each that it cannot be
+	// Broadcast sends a datagram to every other host but those to skip, without blocking, and calls failed for each that it cannot be
 	// sent to.
-	Broadcast(datagram []byte, failed func(member.ID, error))
+	Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error))
 
 	// Send sends a datagram to one other host, without blocking.
 	Send(to member.ID, datagram []byte) error

@@ -34,27 +34,29 @@ type Peer struct {
 // link measures one other host.
 type link struct {
 	Peer
-	top     uint64    // the newest sequence of Boot
+	top     uint64    // the newest sequence of Boot on this network
 	clock   uint32    // its clock in that heartbeat
 	transit uint32    // our clock less its clock: only differences mean anything
 	clockAt time.Time // when it was heard
 	failing bool      // datagrams cannot be sent to it
+	resting bool      // it has said that it sends us nothing on this network: the next gap is no loss
 }
 
 // arrived takes note of a heartbeat and reports whether it is the newest of its boot. now is our clock.
-func (l *link) arrived(m *Message, at time.Time, now uint32, from netip.AddrPort) bool {
+func (l *link) arrived(m *Message, seq uint64, at time.Time, now uint32, from netip.AddrPort) bool {
 	fresh := m.Boot != l.Boot
-	if !fresh && m.Seq < l.top {
+	if !fresh && seq < l.top {
 		l.Late++
 		l.Lost = max(l.Lost, 1) - 1
 		return false
 	}
 	transit := now - m.Clock
-	if !fresh {
-		l.missed(m.Seq - l.top - 1)
+	if !fresh && !l.resting {
+		l.missed(seq - l.top - 1)
 		l.vary(time.Duration(int32(transit-l.transit)) * time.Microsecond)
 	}
-	l.Boot, l.top, l.Heard, l.Source = m.Boot, m.Seq, at, from
+	l.Boot, l.top, l.Heard, l.Source = m.Boot, seq, at, from
+	l.resting = false
 	l.clock, l.transit, l.clockAt = m.Clock, transit, at
 	l.Received++
 	l.Loss -= l.Loss / lossMemory

@@ -12,6 +12,21 @@ import (
 func (n *Network) Send(say func(seq uint64) Message) (seq uint64, err error) {
 	n.out.Lock()
 	defer n.out.Unlock()
+	return n.sendLocked(0, say)
+}
+
+// sendFrom sends a message to all hosts but those to skip, its holdings from the start-th on, and says where the next message has
+// to go on.
+func (n *Network) sendFrom(start int, skip member.Set, m Message) (next int, err error) {
+	n.out.Lock()
+	defer n.out.Unlock()
+	n.out.nextHolding = start
+	_, err = n.sendLocked(skip, func(uint64) Message { return m })
+	return n.out.nextHolding, err
+}
+
+// sendLocked is Send. n.out is locked.
+func (n *Network) sendLocked(skip member.Set, say func(seq uint64) Message) (seq uint64, err error) {
 	datagram, seq, err := n.codec.SealNext(n.out.datagram[:0], func(seq uint64) ([]byte, error) {
 		return n.encodeLocked(say(seq))
 	})
@@ -24,8 +39,11 @@ func (n *Network) Send(say func(seq uint64) Message) (seq uint64, err error) {
 	}
 	n.out.failing = false
 	n.out.datagram = datagram
+	if n.down != nil && n.down() {
+		return seq, nil
+	}
 	var failed member.Set
-	n.path.Broadcast(datagram, func(to member.ID, err error) {
+	n.path.Broadcast(datagram, skip, func(to member.ID, err error) {
 		failed |= 1 << to
 		n.unsent(to, err)
 	})
@@ -40,6 +58,12 @@ func (n *Network) encodeLocked(m Message) ([]byte, error) {
 	b, err := m.appendBase(n.out.payload[:0])
 	if err != nil {
 		return nil, err
+	}
+	if len(b)+extensionHead >= maxSize && m.Words != nil {
+		m.Words = nil // what is said of networks can wait: without it there is unicast
+		if b, err = m.appendBase(n.out.payload[:0]); err != nil {
+			return nil, err
+		}
 	}
 	var fitted []Holding
 	fitted, n.out.nextHolding = Fit(m.Holdings, maxSize-extensionHead-len(b), n.out.nextHolding)
@@ -77,7 +101,7 @@ func (n *Network) sent(failed member.Set) {
 		l := &n.state.links[id]
 		if l.failing && failed&(1<<id) == 0 {
 			l.failing = false
-			n.log.Info("can send to a host again", "address", n.peers[id])
+			n.log.Info("can send to a host again", "address", n.state.peers[id])
 		}
 	}
 }
@@ -89,7 +113,7 @@ func (n *Network) unsent(to member.ID, err error) {
 	l := &n.state.links[to]
 	l.Unsent++
 	if !l.failing {
-		n.log.Warn("cannot send to a host: check the interface and the route to it", "address", n.peers[to], "err", err)
+		n.log.Warn("cannot send to a host: check the interface and the route to it", "address", n.state.peers[to], "err", err)
 	}
 	l.failing = true
 }

@@ -21,13 +21,13 @@ const (
 
 // unicast is a Path that sends a datagram to each host's address.
 type unicast struct {
-	conn  *net.UDPConn
-	raw   syscall.RawConn
-	peers []syscall.Sockaddr // by host; nil for ourselves
+	conn *net.UDPConn
+	raw  syscall.RawConn
 
 	// One call's arguments and results, and the function that makes it: a closure for each call would be garbage.
 	tx struct {
 		sync.Mutex
+		peers    []syscall.Sockaddr // by host; nil for ourselves and for hosts whose address is not known
 		call     func(fd uintptr)
 		datagram []byte
 		to       syscall.Sockaddr
@@ -43,9 +43,12 @@ type unicast struct {
 	}
 }
 
-// newUnicast opens a socket on a local address. peers are the hosts' addresses by index; that of self is not used.
-func newUnicast(self member.ID, local netip.AddrPort, peers []netip.AddrPort) (*unicast, error) {
-	listen := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return tune(raw, local.Addr().Is4()) }}
+// newUnicast opens a socket on a local address and, if a device is named, on that interface alone. peers are the hosts' addresses by
+// index; that of self is not used, and an invalid one is not known yet.
+func newUnicast(self member.ID, local netip.AddrPort, device string, peers []netip.AddrPort) (*unicast, error) {
+	listen := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		return errors.Join(tune(raw, local.Addr().Is4()), bind(raw, device))
+	}}
 	pc, err := listen.ListenPacket(context.Background(), "udp", local.String())
 	if errors.Is(err, unix.EADDRNOTAVAIL) {
 		return nil, fmt.Errorf("listen on %s: %w (give this machine the address, or start its agent with the right --host)", local, err)
@@ -56,17 +59,29 @@ func newUnicast(self member.ID, local netip.AddrPort, peers []netip.AddrPort) (*
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", local, err)
 	}
-	u := &unicast{conn: pc.(*net.UDPConn), peers: make([]syscall.Sockaddr, len(peers))}
+	u := &unicast{conn: pc.(*net.UDPConn)}
+	u.tx.peers = make([]syscall.Sockaddr, len(peers))
 	if u.raw, err = u.conn.SyscallConn(); err != nil {
 		return nil, errors.Join(fmt.Errorf("use socket: %w", err), u.conn.Close())
 	}
 	for i, p := range peers {
 		if i != int(self) {
-			u.peers[i] = sockaddr(p)
+			u.setPeer(member.ID(i), p)
 		}
 	}
 	u.tx.call, u.rx.call = u.transmit, u.receive
 	return u, nil
+}
+
+// bind keeps a socket on one interface, whatever the routes say: a network whose cable is out must not be taken for sound because
+// another one leads to the same addresses.
+func bind(raw syscall.RawConn, device string) error {
+	if device == "" {
+		return nil
+	}
+	var failed error
+	err := raw.Control(func(fd uintptr) { failed = unix.BindToDevice(int(fd), device) })
+	return errors.Join(err, failed)
 }
 
 // tune puts heartbeats in front of everything else, and lets them be fragmented where a network is narrow: late is better
@@ -109,9 +124,25 @@ func addrPort(sa syscall.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-func (u *unicast) Broadcast(datagram []byte, failed func(member.ID, error)) {
-	for id := range u.peers {
-		if u.peers[id] == nil {
+// setPeer says where another host is reached.
+func (u *unicast) setPeer(id member.ID, a netip.AddrPort) {
+	u.tx.Lock()
+	defer u.tx.Unlock()
+	u.tx.peers[id] = nil
+	if a.IsValid() {
+		u.tx.peers[id] = sockaddr(a)
+	}
+}
+
+func (u *unicast) knows(id int) bool {
+	u.tx.Lock()
+	defer u.tx.Unlock()
+	return u.tx.peers[id] != nil
+}
+
+func (u *unicast) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
+	for id := range u.tx.peers { // their number never changes
+		if skip.Has(member.ID(id)) || !u.knows(id) {
 			continue
 		}
 		if err := u.Send(member.ID(id), datagram); err != nil {
@@ -122,14 +153,14 @@ func (u *unicast) Broadcast(datagram []byte, failed func(member.ID, error)) {
 
 // Send goes past the runtime's poller, which would wait for room in the socket: what cannot leave now is not worth sending.
 func (u *unicast) Send(to member.ID, datagram []byte) error {
-	if int(to) >= len(u.peers) || u.peers[to] == nil {
-		return fmt.Errorf("send datagram: host %d has no address", to)
-	}
 	u.tx.Lock()
 	defer u.tx.Unlock()
-	u.tx.datagram, u.tx.to, u.tx.err = datagram, u.peers[to], nil
+	if int(to) >= len(u.tx.peers) || u.tx.peers[to] == nil {
+		return fmt.Errorf("send datagram: host %d has no address", to)
+	}
+	u.tx.datagram, u.tx.to, u.tx.err = datagram, u.tx.peers[to], nil
 	if err := errors.Join(u.raw.Control(u.tx.call), u.tx.err); err != nil {
-		return fmt.Errorf("send datagram to %s: %w", addrPort(u.peers[to]), err)
+		return fmt.Errorf("send datagram to %s: %w", addrPort(u.tx.to), err)
 	}
 	return nil
 }

@@ -184,7 +184,7 @@ func TestAddressesThatCannotBeUsed(t *testing.T) {
 		want              error
 	}{
 		{"not on this machine", "192.0.2.1:3343", "--host", unix.EADDRNOTAVAIL},
-		{"in use", taken[0].peers[0].String(), "another agent", unix.EADDRINUSE},
+		{"in use", taken[0].state.peers[0].String(), "another agent", unix.EADDRINUSE},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := New(Options{Self: 0, Local: netip.MustParseAddrPort(tc.local), Peers: loopback(2), Codec: makeCodec(t, 0, 2), Log: slog.New(slog.DiscardHandler)})
@@ -213,13 +213,13 @@ func TestCloseEndsEverything(t *testing.T) {
 
 func TestIPv6(t *testing.T) {
 	addresses := []netip.AddrPort{netip.MustParseAddrPort("[::1]:0"), netip.MustParseAddrPort("[::1]:0")}
-	u, err := newUnicast(0, addresses[0], addresses)
+	u, err := newUnicast(0, addresses[0], "", addresses)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer u.Close()
 	port := u.conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	u.peers[1] = sockaddr(port) // to ourselves
+	u.setPeer(1, port) // to ourselves
 	if err := u.Send(1, []byte("x")); err != nil {
 		t.Fatal(err)
 	}

@@ -102,6 +102,7 @@ var rooms = []string{
 	"internal/system",
 	"internal/check",
 	"internal/config",
+	"internal/multicast",
 	"madcap",
 	"pgm",
 }

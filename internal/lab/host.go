@@ -57,6 +57,12 @@ func (h *Host) LinkDown() error { return h.lab.setPort(h.name, false) }
 // LinkUp plugs the network cable in again.
 func (h *Host) LinkUp() error { return h.lab.setPort(h.name, true) }
 
+// Unplug pulls the cable of one of the host's networks out; 0 is the first.
+func (h *Host) Unplug(network int) error { return h.lab.setPort(portOf(h.name, network), false) }
+
+// Plug undoes Unplug.
+func (h *Host) Plug(network int) error { return h.lab.setPort(portOf(h.name, network), true) }
+
 // Muster runs a muster command on the host, against its own agent, and returns what it wrote to stdout.
 func (h *Host) Muster(ctx context.Context, args ...string) (string, error) {
 	argv := append([]string{h.lab.binary, "-c", h.lab.ConfigPath(), "--run-dir", h.RunDir()}, args...)
@@ -84,7 +90,9 @@ func (h *Host) PowerCut() (time.Time, error) {
 		}
 	}
 	at := time.Now()
-	err = h.LinkDown()
+	for network := range h.lab.networks + 1 {
+		err = errors.Join(err, h.Unplug(network))
+	}
 	for i := range running {
 		_ = running[i].Signal(unix.SIGKILL) // killAll finds what is left
 	}
@@ -138,8 +146,10 @@ func (l *Lab) reboot(n node, runDir string) error {
 	if err := os.MkdirAll(runDir, 0o755); err != nil {
 		return fmt.Errorf("make run directory of %s: %w", n.Name, err)
 	}
-	if err := l.removePort(n.Name); err != nil {
-		return err
+	for network := range l.networksOf(n) {
+		if err := l.removePort(portOf(n.Name, network)); err != nil {
+			return err
+		}
 	}
 	if err := deleteNamespace(l.spaceName(n.Name)); err != nil {
 		return err

@@ -17,6 +17,7 @@ type Options struct {
 	Name     string       // prefix of everything that the lab makes; default: m and four random digits
 	Hosts    int          // named a, b, c and so on
 	Clients  int          // named c1, c2 and so on
+	Networks int          // of the hosts besides the first, each with a switch of its own: eth1 and so on; default: none
 	Binary   string       // path of muster
 	Dir      string       // for configuration, secret, run and state directories, logs; default: a temporary directory
 	Config   string       // text/template of the configuration, see Template; default: the example farm
@@ -31,6 +32,7 @@ type Lab struct {
 	binary   string
 	detached bool
 	nodes    []node
+	networks int
 	sw       *space
 	spaces   map[string]*space
 	log      *slog.Logger
@@ -88,6 +90,9 @@ func newState(o Options) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Networks < 0 || o.Networks > maxNetworks {
+		return nil, fmt.Errorf("%d networks besides the first: a lab has 0 to %d", o.Networks, maxNetworks)
+	}
 	if o.Name == "" {
 		o.Name = randomName()
 	}
@@ -97,7 +102,7 @@ func newState(o Options) (*state, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("make lab: network namespaces need root: run it with sudo")
 	}
-	s := &state{Name: o.Name, Dir: o.Dir, Binary: o.Binary, Detached: o.Detached, Nodes: nodes}
+	s := &state{Name: o.Name, Dir: o.Dir, Binary: o.Binary, Detached: o.Detached, Nodes: nodes, Networks: o.Networks}
 	if s.Binary != "" {
 		if s.Binary, err = absolute(s.Binary); err != nil {
 			return nil, fmt.Errorf("find muster: %w", err)
@@ -139,7 +144,7 @@ func newLab(s *state, log *slog.Logger) *Lab {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	l := &Lab{name: s.Name, dir: s.Dir, binary: s.Binary, detached: s.Detached, nodes: s.Nodes, log: log,
+	l := &Lab{networks: s.Networks, name: s.Name, dir: s.Dir, binary: s.Binary, detached: s.Detached, nodes: s.Nodes, log: log,
 		spaces: make(map[string]*space)}
 	l.sw = openSpace(l.switchName())
 	for _, n := range l.nodes {

@@ -41,14 +41,20 @@ type drop struct {
 // Loss makes the network lose part of a node's frames, at random: all of them or, with a UDP port, only those to or from
 // it. It replaces an earlier loss in the same direction; 0 per cent ends it.
 func (n *Node) Loss(percent float64, udpPort uint16, d Direction) error {
+	return n.LossOn(0, percent, udpPort, d)
+}
+
+// LossOn is Loss on one of the lab's networks; 0 is the first.
+func (n *Node) LossOn(network int, percent float64, udpPort uint16, d Direction) error {
 	if percent < 0 || percent > 100 || math.IsNaN(percent) {
 		return fmt.Errorf("lose %v %% of frames of %s: give 0 to 100", percent, n.name)
 	}
 	return n.lab.sw.do(func() error {
-		if err := removeDrop(n.name, d, lossPriority); err != nil || percent == 0 {
+		port := portOf(n.name, network)
+		if err := removeDrop(port, d, lossPriority); err != nil || percent == 0 {
 			return err
 		}
-		return addDrop(n.name, d, lossPriority, drop{percent: percent, udpPort: udpPort})
+		return addDrop(port, d, lossPriority, drop{percent: percent, udpPort: udpPort})
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -13,15 +15,44 @@ import (
 )
 
 const (
-	mainBridge    = "br0"
-	hostInterface = "eth0"
-	switchSuffix  = "-sw"
+	mainBridge   = "br0"
+	otherBridges = "net" // and the number of the network
+	switchSuffix = "-sw"
 )
 
 func (l *Lab) switchName() string           { return l.name + switchSuffix }
 func (l *Lab) spaceName(node string) string { return l.name + "-" + node }
 
-// buildSwitch makes the bridge in its own namespace.
+// The parts of a network: its bridge, a node's port of that, and the node's interface.
+func bridgeOf(network int) string {
+	if network == 0 {
+		return mainBridge
+	}
+	return otherBridges + strconv.Itoa(network)
+}
+
+func portOf(node string, network int) string {
+	if network == 0 {
+		return node
+	}
+	return node + "-" + strconv.Itoa(network)
+}
+
+func cardOf(network int) string { return "eth" + strconv.Itoa(network) }
+
+// ofOtherNetwork says whether a bridge or port is of another network than the first.
+func ofOtherNetwork(name string) bool {
+	return strings.HasPrefix(name, otherBridges) || strings.Contains(name, "-")
+}
+
+// addressOn is a node's address on a network: 10.77.0.1 on the first is 10.78.0.1 on the next.
+func addressOn(a netip.Addr, network int) netip.Addr {
+	b := a.As4()
+	b[1] += byte(network)
+	return netip.AddrFrom4(b)
+}
+
+// buildSwitch makes the bridges in their own namespace.
 func (l *Lab) buildSwitch() error {
 	if err := l.sw.create(); err != nil {
 		return err
@@ -30,7 +61,12 @@ func (l *Lab) buildSwitch() error {
 		// The switch itself says nothing: no router solicitations from the bridge or its ports.
 		quiet("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 		quiet("/proc/sys/net/ipv6/conf/default/disable_ipv6")
-		return addBridge(mainBridge)
+		for network := range l.networks + 1 {
+			if err := addBridge(bridgeOf(network)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -64,43 +100,66 @@ func (l *Lab) buildNode(n node) error {
 		return fmt.Errorf("find namespace %s: %w", sp.name, err)
 	}
 	defer handle.Close()
-	if err := l.sw.do(func() error { return addPort(n, handle) }); err != nil {
-		return err
+	for network := range l.networksOf(n) {
+		if err := l.sw.do(func() error { return addPort(n, network, handle) }); err != nil {
+			return err
+		}
 	}
-	return sp.do(func() error { return configureNode(n) })
+	return sp.do(func() error {
+		for network := range l.networksOf(n) {
+			if err := configureCard(n, network); err != nil {
+				return err
+			}
+		}
+		return configureNode(n)
+	})
 }
 
-// addPort makes the cable: one end is the bridge's port, named after the node, the other the node's eth0.
-func addPort(n node, peer netns.NsHandle) error {
-	bridge, err := netlink.LinkByName(mainBridge)
+// networksOf is how many networks a node is plugged into: clients only into the first.
+func (l *Lab) networksOf(n node) int {
+	if n.Client {
+		return 1
+	}
+	return l.networks + 1
+}
+
+// addPort makes the cable: one end is the bridge's port, named after the node, the other the node's interface.
+func addPort(n node, network int, peer netns.NsHandle) error {
+	bridge, err := netlink.LinkByName(bridgeOf(network))
 	if err != nil {
 		return fmt.Errorf("find bridge: %w", err)
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MasterIndex = n.Name, bridge.Attrs().Index
+	attrs.Name, attrs.MasterIndex = portOf(n.Name, network), bridge.Attrs().Index
 	cable := netlink.NewVeth(attrs)
-	cable.PeerName, cable.PeerHardwareAddr, cable.PeerNamespace = hostInterface, mac(n.Address), netlink.NsFd(peer)
+	cable.PeerName, cable.PeerHardwareAddr, cable.PeerNamespace = cardOf(network), mac(addressOn(n.Address, network)), netlink.NsFd(peer)
 	if err := netlink.LinkAdd(cable); err != nil {
-		return fmt.Errorf("add port %s: %w", n.Name, err)
+		return fmt.Errorf("add port %s: %w", attrs.Name, err)
 	}
 	if err := netlink.LinkSetUp(cable); err != nil {
-		return fmt.Errorf("set port %s up: %w", n.Name, err)
+		return fmt.Errorf("set port %s up: %w", attrs.Name, err)
 	}
 	return nil
 }
 
-// configureNode gives eth0 its address.
-func configureNode(n node) error {
-	link, err := netlink.LinkByName(hostInterface)
+// configureCard gives an interface its address.
+func configureCard(n node, network int) error {
+	name := cardOf(network)
+	link, err := netlink.LinkByName(name)
 	if err != nil {
-		return fmt.Errorf("find eth0 of %s: %w", n.Name, err)
+		return fmt.Errorf("find %s of %s: %w", name, n.Name, err)
 	}
-	if err := netlink.AddrAdd(link, ipNet(netip.PrefixFrom(n.Address, prefixLength))); err != nil {
+	if err := netlink.AddrAdd(link, ipNet(netip.PrefixFrom(addressOn(n.Address, network), prefixLength))); err != nil {
 		return fmt.Errorf("add address of %s: %w", n.Name, err)
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("set eth0 of %s up: %w", n.Name, err)
+		return fmt.Errorf("set %s of %s up: %w", name, n.Name, err)
 	}
+	return nil
+}
+
+// configureNode sets what is of the whole machine.
+func configureNode(n node) error {
 	if !n.Client {
 		return nil
 	}
@@ -115,7 +174,7 @@ func ipNet(p netip.Prefix) *netlink.Addr {
 	return &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
 }
 
-// removePort pulls the cable out for good, eth0 included.
+// removePort pulls a cable out for good, the node's interface included.
 func (l *Lab) removePort(name string) error {
 	return l.sw.do(func() error {
 		link, err := netlink.LinkByName(name)

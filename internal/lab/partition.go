@@ -57,7 +57,7 @@ func (l *Lab) checkGroups(groups [][]string) error {
 	return nil
 }
 
-// mergeBridges moves every port to the main bridge and removes the other bridges.
+// mergeBridges moves every port of the first network to the main bridge and removes the other bridges of it.
 func mergeBridges() error {
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -66,10 +66,11 @@ func mergeBridges() error {
 	var ports []string
 	var others []netlink.Link
 	for _, link := range links {
-		switch link.Type() {
-		case "veth":
+		switch {
+		case ofOtherNetwork(link.Attrs().Name):
+		case link.Type() == "veth":
 			ports = append(ports, link.Attrs().Name)
-		case "bridge":
+		case link.Type() == "bridge":
 			if link.Attrs().Name != mainBridge {
 				others = append(others, link)
 			}

@@ -15,6 +15,7 @@ import (
 const (
 	maxHosts     = 26
 	maxClients   = 50
+	maxNetworks  = 8 // besides the first
 	firstHost    = 1
 	firstClient  = 201
 	vipByte      = 100

@@ -23,6 +23,7 @@ type state struct {
 	Binary    string   `json:"binary"`
 	Detached  bool     `json:"detached"`
 	Nodes     []node   `json:"nodes"`
+	Networks  int      `json:"networks,omitempty"`
 	Processes []record `json:"processes,omitempty"`
 }
 

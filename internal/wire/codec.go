@@ -28,7 +28,8 @@ type Options struct {
 	Secret   []byte        // the same on every host; at least 16 bytes
 	Self     member.ID     // this host
 	Hosts    int           // how many are configured
-	Boot     member.Boot   // from NewBoot; good for one Codec only
+	Boot     member.Boot   // from NewBoot; good for one Codec of each network
+	Network  uint16        // which of the networks between the hosts; each has its own keys and sequences
 	Interval time.Duration // between heartbeats; paces challenges and proofs
 }
 
@@ -38,6 +39,7 @@ type Codec struct {
 	hosts    int
 	interval time.Duration
 	tag      clusterTag
+	network  uint16
 	keys     keyring
 	boot     member.Boot
 	tally    tally
@@ -57,8 +59,8 @@ type Codec struct {
 	reply []byte
 }
 
-// New makes the Codec of one boot. There must never be a second one with the same boot number: it would use the same
-// sequences under the same key, which gives the key away.
+// New makes the Codec of one boot on one network. There must never be a second one with the same boot number and network: it
+// would use the same sequences under the same key, which gives the key away.
 func New(o Options) (*Codec, error) {
 	if len(o.Secret) < minSecret {
 		return nil, fmt.Errorf("%w: %d bytes, at least %d are needed (make one with `muster key new FILE`)", ErrSecret, len(o.Secret), minSecret)
@@ -66,9 +68,9 @@ func New(o Options) (*Codec, error) {
 	if o.Hosts < 1 || o.Hosts > member.MaxHosts || int(o.Self) >= o.Hosts || o.Boot == 0 || o.Interval <= 0 {
 		return nil, fmt.Errorf("%w: host %d of %d, boot %x, interval %v", ErrOptions, o.Self, o.Hosts, uint64(o.Boot), o.Interval)
 	}
-	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), boot: o.Boot}
+	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), network: o.Network, boot: o.Boot}
 	var err error
-	if c.keys, err = newKeyring(o.Secret, c.tag); err != nil {
+	if c.keys, err = newKeyring(o.Secret, c.tag, o.Network); err != nil {
 		return nil, err
 	}
 	if c.out.aead, err = c.keys.seal(o.Self, c.boot); err != nil {
@@ -159,6 +161,6 @@ func (c *Codec) sealControl(dst []byte, kind Type, n note) []byte {
 
 func (c *Codec) sealLocked(dst []byte, kind Type, seq uint64, payload []byte) []byte {
 	start := len(dst)
-	dst = header{kind: kind, sender: c.self, boot: c.boot, seq: seq}.append(dst, c.tag)
+	dst = header{kind: kind, network: c.network, sender: c.self, boot: c.boot, seq: seq}.append(dst, c.tag)
 	return c.out.aead.Seal(dst, c.out.nonce.set(seq), payload, dst[start:])
 }

@@ -162,6 +162,14 @@ func edit(d []byte, at int, to byte) []byte {
 	return d
 }
 
+// onNetwork is the codec of the same boot on another network.
+func onNetwork(t testing.TB, c *Codec, network uint16) *Codec {
+	t.Helper()
+	o := testOptions(c.self)
+	o.Boot, o.Network = c.boot, network
+	return makeCodec(t, o)
+}
+
 func TestReasons(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -182,7 +190,13 @@ func TestReasons(t *testing.T) {
 		{"host beyond a byte", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 16, 1) }, Sender},
 		{"ourselves", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 17, 1) }, Sender},
 		{"unknown type", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 5, 5) }, Malformed},
-		{"reserved field", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 18, 1) }, Malformed},
+		{"other network, high byte", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 18, 1) }, Network},
+		{"other network of the same boot", func(t *testing.T, c *Codec) []byte { return beat(t, onNetwork(t, c, 1), "") }, Network},
+		{"other network's, with our network's number", func(t *testing.T, c *Codec) []byte {
+			other := onNetwork(t, c, 1)
+			beat(t, other, "") // has a number that was heard here
+			return edit(beat(t, other, ""), 19, 0)
+		}, Seal},
 		{"no boot", func(t *testing.T, c *Codec) []byte {
 			d := beat(t, c, "")
 			clear(d[20:28])
@@ -244,7 +258,7 @@ func TestReasonNames(t *testing.T) {
 	if len(named) != int(reasonCount) || named["replay"] != 7 || named["accepted"] != 0 {
 		t.Errorf("named counters %v", named)
 	}
-	if got := reasonCount.String(); got != "reason 12" {
+	if got := reasonCount.String(); got != "reason 13" {
 		t.Errorf("unknown reason is called %q", got)
 	}
 	if (Counters{}).Of(reasonCount) != 0 {

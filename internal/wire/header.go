@@ -53,10 +53,11 @@ func tagOf(cluster string) clusterTag {
 
 // header is what stands before the sealed payload, apart from what is the same in all datagrams of a cluster.
 type header struct {
-	kind   Type
-	sender member.ID
-	boot   member.Boot
-	seq    uint64
+	kind    Type
+	network uint16
+	sender  member.ID
+	boot    member.Boot
+	seq     uint64
 }
 
 func (h header) append(b []byte, tag clusterTag) []byte {
@@ -65,13 +66,13 @@ func (h header) append(b []byte, tag clusterTag) []byte {
 	b = binary.BigEndian.AppendUint16(b, keyID)
 	b = append(b, tag[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.sender))
-	b = binary.BigEndian.AppendUint16(b, 0)
+	b = binary.BigEndian.AppendUint16(b, h.network)
 	b = binary.BigEndian.AppendUint64(b, uint64(h.boot))
 	return binary.BigEndian.AppendUint64(b, h.seq)
 }
 
 // parseHeader reads what anybody may have written; nothing of it is true before the seal is checked.
-func parseHeader(b []byte, tag clusterTag, hosts int, self member.ID) (header, Reason) {
+func parseHeader(b []byte, tag clusterTag, network uint16, hosts int, self member.ID) (header, Reason) {
 	if len(b) < Overhead {
 		return header{}, Short
 	}
@@ -91,13 +92,17 @@ func parseHeader(b []byte, tag clusterTag, hosts int, self member.ID) (header, R
 	if int(sender) >= hosts || member.ID(sender) == self {
 		return header{}, Sender
 	}
-	h := header{
-		kind:   Type(b[5]),
-		sender: member.ID(sender),
-		boot:   member.Boot(binary.BigEndian.Uint64(b[20:])),
-		seq:    binary.BigEndian.Uint64(b[28:]),
+	if binary.BigEndian.Uint16(b[18:]) != network {
+		return header{}, Network
 	}
-	if len(b) > MaxDatagram || binary.BigEndian.Uint16(b[18:]) != 0 || h.boot == 0 || !h.fits() {
+	h := header{
+		kind:    Type(b[5]),
+		network: network,
+		sender:  member.ID(sender),
+		boot:    member.Boot(binary.BigEndian.Uint64(b[20:])),
+		seq:     binary.BigEndian.Uint64(b[28:]),
+	}
+	if len(b) > MaxDatagram || h.boot == 0 || !h.fits() {
 		return header{}, Malformed
 	}
 	return h, Accepted

@@ -12,8 +12,8 @@ import (
 
 // TestKeyAgreesWithRFC5869 compares with a key that a few lines of Python (hmac, hashlib) derived.
 func TestKeyAgreesWithRFC5869(t *testing.T) {
-	const want = "8b4272f662ce763047aee0c02215b83ac448fe6289ca831685d00f66338027f1"
-	ring, err := newKeyring(testSecret, tagOf("farm"))
+	const want = "28442972c1d6eea314734f3718dd4b80b81b7c138d9d258a38ba06c06e53520d"
+	ring, err := newKeyring(testSecret, tagOf("farm"), 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,14 +37,16 @@ func TestKeysDiffer(t *testing.T) {
 		name, cluster, secret string
 		sender                member.ID
 		boot                  member.Boot
+		network               uint16
 	}{
-		{"one", "farm", "0123456789abcdef", 0, 1},
-		{"other boot", "farm", "0123456789abcdef", 0, 2},
-		{"other sender", "farm", "0123456789abcdef", 1, 1},
-		{"other secret", "farm", "0123456789abcdeg", 0, 1},
-		{"other cluster", "barn", "0123456789abcdef", 0, 1},
+		{"one", "farm", "0123456789abcdef", 0, 1, 0},
+		{"other boot", "farm", "0123456789abcdef", 0, 2, 0},
+		{"other sender", "farm", "0123456789abcdef", 1, 1, 0},
+		{"other secret", "farm", "0123456789abcdeg", 0, 1, 0},
+		{"other cluster", "barn", "0123456789abcdef", 0, 1, 0},
+		{"other network", "farm", "0123456789abcdef", 0, 1, 1},
 	} {
-		ring, err := newKeyring([]byte(tc.secret), tagOf(tc.cluster))
+		ring, err := newKeyring([]byte(tc.secret), tagOf(tc.cluster), tc.network)
 		if err != nil {
 			t.Fatal(err)
 		}

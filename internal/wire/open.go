@@ -31,7 +31,7 @@ func (c *Codec) Open(datagram []byte, now time.Time) (m Message, reply []byte, w
 
 // judge is Open without counting; sealed says that the sender is who it says.
 func (c *Codec) judge(b []byte, now time.Time) (m Message, reply []byte, why Reason, sealed bool) {
-	h, why := parseHeader(b, c.tag, c.hosts, c.self)
+	h, why := parseHeader(b, c.tag, c.network, c.hosts, c.self)
 	if why != Accepted {
 		return Message{}, nil, why, false
 	}

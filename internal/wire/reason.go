@@ -18,6 +18,7 @@ const (
 	Version          // another version of this protocol
 	Cluster          // another cluster
 	Key              // sealed with a secret that we do not know
+	Network          // another network between the hosts of this cluster: a cable in the wrong place
 	Sender           // an unknown host, or ourselves
 	Malformed        // a field without meaning
 	Seal             // damaged, forged, or another secret
@@ -29,7 +30,7 @@ const (
 
 // String is the reason's name, as counters and metrics show it.
 func (r Reason) String() string {
-	names := [reasonCount]string{"accepted", "short", "magic", "version", "cluster", "key", "sender", "malformed", "seal", "boot",
+	names := [reasonCount]string{"accepted", "short", "magic", "version", "cluster", "key", "network", "sender", "malformed", "seal", "boot",
 		"replay", "rate"}
 	if r >= reasonCount {
 		return "reason " + strconv.Itoa(int(r))

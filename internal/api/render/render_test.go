@@ -33,6 +33,12 @@ func TestGolden(t *testing.T) {
 		{"status-just-started", func(w io.Writer) error { Status(w, apitest.Unknown()); return nil }},
 		{"status-empty", func(w io.Writer) error { Status(w, api.Status{}); return nil }},
 		{"status.json", func(w io.Writer) error { return JSON(w, apitest.Sample()) }},
+		{"networks", func(w io.Writer) error { Networks(w, apitest.Sample()); return nil }},
+		{"networks-unknown", func(w io.Writer) error { Networks(w, apitest.Unknown()); return nil }},
+		{"network", func(w io.Writer) error { Network(w, apitest.Sample().Networks[0], "a"); return nil }},
+		{"network-down", func(w io.Writer) error { Network(w, apitest.Sample().Networks[2], "a"); return nil }},
+		{"multicast", func(w io.Writer) error { Multicast(w, apitest.Sample()); return nil }},
+		{"network-empty", func(w io.Writer) error { Network(w, api.NetworkStatus{}, ""); return nil }},
 		{"explanation", func(w io.Writer) error { Explanation(w, apitest.SampleExplanation()); return nil }},
 		{"explanation-without-port", func(w io.Writer) error {
 			Explanation(w, api.Explanation{Client: "203.0.113.9", VIP: "web", Rule: "tcp 80", Affinity: "none", Epoch: 3,

@@ -1,0 +1,223 @@
+package agent
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/heartbeat"
+	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/multicast"
+)
+
+const (
+	// groupsFile keeps the groups over a restart of the whole cluster: switches and captures know them.
+	groupsFile = "groups"
+
+	// groupLife is how long a group is kept at least: strangers must not make the hosts run from one to the next.
+	groupLife = 10 * time.Second
+)
+
+// casting is what this host knows of one network's multicast.
+type casting struct {
+	heartbeat.NetworkOptions
+	group  multicast.Group
+	chosen time.Time // when this host chose the group; zero: it did not
+	use    bool
+	why    string
+}
+
+// settings are what the file says of a network's multicast.
+func (h *host) settings(name string) config.Multicast {
+	for _, n := range h.config.Networks {
+		if n.Name == name {
+			return n.Multicast
+		}
+	}
+	all := multicast.DefaultRange()
+	return config.Multicast{Disabled: h.config.NoMulticast, First: all.First, Last: all.Last}
+}
+
+// cast decides anew for each network: whether to use multicast, and on which group.
+func (h *host) cast(now time.Time) {
+	for i := range h.castings {
+		c := &h.castings[i]
+		set := h.settings(c.Name)
+		before := c.group
+		h.agree(c, set, now)
+		use, why := multicast.Decide(multicast.Situation{Members: len(h.config.Hosts), Incapable: h.incapable(), Disabled: set.Disabled, Group: c.group})
+		h.network.SetMulticast(i, use, c.group)
+		if use != c.use || why != c.why || c.group != before {
+			h.toldCasting(c, use, why)
+		}
+		c.use, c.why = use, why
+	}
+}
+
+// toldCasting records a change, and keeps the groups.
+func (h *host) toldCasting(c *casting, use bool, why string) {
+	path := "unicast"
+	if use {
+		path = fmt.Sprintf("multicast to %s (%s)", c.group.Address, c.group.How)
+	}
+	text := fmt.Sprintf("network %s: heartbeats by %s: %s", c.Name, path, why)
+	h.record(api.Event{At: time.Now(), Kind: "multicast", Text: text})
+	h.log.Info("multicast", "network", c.Name, "used", use, "group", c.group.Address, "why", why)
+	text = ""
+	for _, c := range h.castings {
+		if c.group.Address.IsValid() {
+			text += fmt.Sprintf("%s %s %d %d\n", c.Name, c.group.Address, c.group.Version, c.group.How)
+		}
+	}
+	select {
+	case <-h.groupWriter:
+	default:
+	}
+	h.groupWriter <- text
+}
+
+// agree finds the group of a network: the file's, or what the hosts agree on. The lowest host of the view chooses.
+func (h *host) agree(c *casting, set config.Multicast, now time.Time) {
+	if set.Address.IsValid() {
+		c.group = multicast.Group{Address: set.Address, Version: c.group.Version, How: multicast.Manual}
+		return
+	}
+	var others []multicast.Said
+	for id := range h.peers {
+		for _, w := range h.peers[id].last.Words {
+			if w.Network == c.Index {
+				others = append(others, multicast.Said{Group: w.Group, Stranger: w.Stranger && h.machine.Hears(member.ID(id))})
+			}
+		}
+	}
+	agreed := multicast.Agree(multicast.Said{Group: c.group, Stranger: h.network.Strangers(int(c.Index))}, others)
+	c.group = agreed.Group
+	view := h.shares.view
+	if len(view.Members) == 0 || view.Members[0].ID != h.self || !h.machine.IsInstalled() {
+		return
+	}
+	r := multicast.Range{First: set.First, Last: set.Last}
+	if multicast.Unfit(agreed, r, h.otherGroups(c)) && now.Sub(c.chosen) >= groupLife {
+		h.choose(c, r, now)
+	}
+}
+
+// choose asks the sources for an address. A lease from a MADCAP server will be a source in front of this one.
+func (h *host) choose(c *casting, r multicast.Range, now time.Time) {
+	c.chosen = now
+	for _, source := range []multicast.Source{multicast.SelfSelected{Range: r}} {
+		a, how, err := source.Choose(multicast.Avoid([]netip.Addr{c.group.Address}, h.otherGroups(c)))
+		if err != nil {
+			h.log.Warn("cannot choose a group address", "network", c.Name, "err", err)
+			continue
+		}
+		c.group = multicast.Group{Address: a, Version: c.group.Version + 1, How: how}
+		return
+	}
+}
+
+// otherGroups are the groups of the networks before this one: of two that clash, the later one moves.
+func (h *host) otherGroups(c *casting) []netip.Addr {
+	var list []netip.Addr
+	for i := range h.castings {
+		if &h.castings[i] == c {
+			break
+		}
+		list = append(list, h.castings[i].group.Address)
+	}
+	return list
+}
+
+// incapable names a host that is heard and cannot multicast; empty: none.
+func (h *host) incapable() string {
+	for id, p := range h.peers {
+		if !p.at.IsZero() && h.machine.Hears(member.ID(id)) && p.last.Abilities&heartbeat.Multicasts == 0 {
+			return h.name(member.ID(id))
+		}
+	}
+	return ""
+}
+
+// loadGroups reads the groups of the last time. Without them the hosts choose.
+func (h *host) loadGroups() {
+	text, err := os.ReadFile(filepath.Join(h.opt.StateDir, groupsFile))
+	if err != nil {
+		return
+	}
+	for name, group := range parseGroups(string(text)) {
+		for i := range h.castings {
+			if h.castings[i].Name == name {
+				h.castings[i].group = group
+			}
+		}
+	}
+}
+
+// parseGroups reads what toldCasting wrote; lines that are damaged are left out.
+func parseGroups(text string) map[string]multicast.Group {
+	groups := map[string]multicast.Group{}
+	for line := range strings.Lines(text) {
+		var name, address string
+		var g multicast.Group
+		if _, err := fmt.Sscanf(line, "%s %s %d %d", &name, &address, &g.Version, &g.How); err != nil {
+			continue
+		}
+		a, err := netip.ParseAddr(address)
+		if err != nil || !multicast.ClassD(a) {
+			continue
+		}
+		g.Address = a
+		groups[name] = g
+	}
+	return groups
+}
+
+// castStatus is one network's multicast, for people.
+func (h *host) castStatus(i int, n heartbeat.NetworkStats) api.MulticastStatus {
+	c := h.castings[i]
+	s := api.MulticastStatus{Used: c.use, Why: c.why, How: c.group.How.String(), Stranger: n.Cast.Stranger, Warning: h.settings(c.Name).Warning}
+	if c.use && n.Cast.Down != nil {
+		s.Used, s.Why = false, n.Cast.Down.Error()
+	}
+	if c.group.Address.IsValid() {
+		s.Group = c.group.Address.String()
+	}
+	s.Datagrams = datagrams(n.Cast.Stats)
+	for id := range h.config.Hosts {
+		s.Hearing = append(s.Hearing, h.hearing(member.ID(id), n))
+	}
+	return s
+}
+
+// hearing says whom a host hears by multicast, as it says itself.
+func (h *host) hearing(id member.ID, n heartbeat.NetworkStats) api.MulticastHearing {
+	s := api.MulticastHearing{Host: h.name(id), Hears: []string{}, Deaf: []string{}}
+	hears, known := n.Cast.Hears, true
+	if id != h.self {
+		hears, known = 0, false
+		for _, w := range h.peers[id].last.Words {
+			if w.Network == n.Index && w.Group.Address == n.Cast.Group.Address && h.machine.Hears(id) {
+				hears, known = w.Hears, true
+			}
+		}
+	}
+	if !known {
+		return s
+	}
+	s.Known = true
+	for other := range h.config.Hosts {
+		switch {
+		case member.ID(other) == id:
+		case hears.Has(member.ID(other)):
+			s.Hears = append(s.Hears, h.config.Hosts[other].Name)
+		case member.ID(other) == h.self || h.machine.Hears(member.ID(other)):
+			s.Deaf = append(s.Deaf, h.config.Hosts[other].Name)
+		}
+	}
+	return s
+}

@@ -1,0 +1,220 @@
+package heartbeat
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/muster-ha/muster/internal/member"
+)
+
+// followEvery is how often a followed interface is looked at. Until then a network that came, went or was renumbered is
+// not used: others are.
+const followEvery = time.Second
+
+// errDown says that a network has no path at present.
+var errDown = errors.New("network is down")
+
+// place is where an interface is. One that was removed and made again has another index.
+type place struct {
+	address netip.Addr
+	index   int
+	group   netip.Addr // joined there; invalid: none
+}
+
+// locate finds where an interface is now.
+type locate func() (place, error)
+
+// followed is a Path on an interface whose address is not configured, which need not be there yet and may change. Where other
+// hosts are reached is learned.
+type followed struct {
+	locate locate
+	open   func(at place, peers []netip.AddrPort) (livePath, error)
+	log    *slog.Logger
+	looks  sync.Mutex // one at a time
+	done   chan struct{}
+	work   sync.WaitGroup
+
+	mu      sync.Mutex
+	path    livePath // nil: down
+	at      place
+	why     error // why it is down
+	peers   []netip.AddrPort
+	changed chan struct{} // closed and made anew whenever path changes
+}
+
+// livePath is a Path to hosts that may move.
+type livePath interface {
+	Path
+	setPeer(member.ID, netip.AddrPort)
+}
+
+// follow keeps a path on an interface for as long as it is not closed.
+func follow(hosts int, find locate, open func(place, []netip.AddrPort) (livePath, error), log *slog.Logger) *followed {
+	f := &followed{locate: find, open: open, log: log, done: make(chan struct{}), peers: make([]netip.AddrPort, hosts),
+		changed: make(chan struct{}), why: errDown}
+	f.look()
+	f.work.Go(f.run)
+	return f
+}
+
+// firstAddress is the locate of a real interface: its first IPv4 address.
+func firstAddress(device string) (place, error) {
+	link, err := net.InterfaceByName(device)
+	if err != nil {
+		return place{}, fmt.Errorf("find interface %s: %w", device, err)
+	}
+	if link.Flags&net.FlagUp == 0 {
+		return place{}, fmt.Errorf("interface %s is switched off", device)
+	}
+	addrs, err := link.Addrs()
+	if err != nil {
+		return place{}, fmt.Errorf("list addresses of %s: %w", device, err)
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+			return place{address: p.Addr(), index: link.Index}, nil
+		}
+	}
+	return place{}, fmt.Errorf("interface %s has no IPv4 address", device)
+}
+
+func (f *followed) run() {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			f.look()
+		case <-f.done:
+			return
+		}
+	}
+}
+
+// look compares the interface with the path that is open, and opens another if they do not fit.
+func (f *followed) look() {
+	f.looks.Lock()
+	defer f.looks.Unlock()
+	at, err := f.locate()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.setLocked(nil, place{}, err)
+		return
+	}
+	if f.path != nil && f.at == at {
+		return
+	}
+	if f.path != nil {
+		f.path.Close() // first: the new one may need its port
+	}
+	path, err := f.open(at, f.peers)
+	if err != nil {
+		f.setLocked(nil, place{}, err)
+		return
+	}
+	f.setLocked(path, at, nil)
+}
+
+// setLocked replaces the path. f.mu is locked.
+func (f *followed) setLocked(path livePath, at place, why error) {
+	if path == nil && f.path == nil && f.why.Error() == why.Error() {
+		return
+	}
+	if f.path != nil {
+		f.path.Close() // it may be closed already
+	}
+	if path == nil {
+		f.log.Warn("path is down, others are used", "why", why)
+	} else {
+		f.log.Info("path is up", "address", at.address)
+	}
+	f.path, f.at, f.why = path, at, why
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// where says on which address the path is open; the error says why it is not.
+func (f *followed) where() (netip.Addr, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at.address, f.why
+}
+
+// setPeer says where another host is reached.
+func (f *followed) setPeer(id member.ID, a netip.AddrPort) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.peers[id] == a {
+		return
+	}
+	f.peers[id] = a
+	if f.path != nil {
+		f.path.setPeer(id, a)
+	}
+}
+
+func (f *followed) current() (Path, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.path == nil {
+		return nil, f.changed
+	}
+	return f.path, f.changed
+}
+
+// Broadcast sends nothing while the network is down: that is told once, not with every heartbeat.
+func (f *followed) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
+	if path, _ := f.current(); path != nil {
+		path.Broadcast(datagram, skip, failed)
+	}
+}
+
+func (f *followed) Send(to member.ID, datagram []byte) error {
+	path, _ := f.current()
+	if path == nil {
+		return errDown
+	}
+	return path.Send(to, datagram)
+}
+
+func (f *followed) Receive(buf []byte) (int, netip.AddrPort, error) {
+	path, _ := f.current()
+	if path == nil {
+		return 0, netip.AddrPort{}, ErrEmpty
+	}
+	return path.Receive(buf)
+}
+
+// Wait goes over to the next path when one is replaced.
+func (f *followed) Wait() error {
+	for {
+		path, changed := f.current()
+		if path != nil {
+			if err := path.Wait(); !errors.Is(err, net.ErrClosed) {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+		case <-f.done:
+			return net.ErrClosed
+		}
+	}
+}
+
+func (f *followed) Close() error {
+	close(f.done)
+	f.work.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.path == nil {
+		return nil
+	}
+	return f.path.Close()
+}

@@ -1,0 +1,47 @@
+package multicast
+
+import "fmt"
+
+// Setting is a value that may not be set.
+type Setting uint8
+
+// The settings.
+const (
+	NotSet Setting = iota
+	No
+	Yes
+)
+
+// Disabled says whether multicast is disabled on a network. The network's own setting wins over the cluster's.
+func Disabled(cluster bool, network Setting) bool {
+	if network == NotSet {
+		return cluster
+	}
+	return network == Yes
+}
+
+// enough is the number of members from which on multicast saves datagrams.
+const enough = 3
+
+// Situation is what a decision depends on.
+type Situation struct {
+	Members   int    // configured, whether they are up or not
+	Incapable string // a member that is heard and whose version cannot; empty: none
+	Disabled  bool
+	Group     Group
+}
+
+// Decide says whether a network uses multicast, and why.
+func Decide(s Situation) (use bool, why string) {
+	switch {
+	case s.Disabled:
+		return false, "it is disabled"
+	case s.Members < enough:
+		return false, fmt.Sprintf("the cluster has %d members, and multicast saves datagrams from %d on", s.Members, enough)
+	case s.Incapable != "":
+		return false, "host " + s.Incapable + " runs a version that cannot"
+	case !s.Group.Address.IsValid():
+		return false, "no group address is agreed yet"
+	}
+	return true, fmt.Sprintf("the cluster has %d members and all can", s.Members)
+}

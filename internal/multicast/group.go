@@ -1,0 +1,128 @@
+package multicast
+
+import (
+	"cmp"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+)
+
+// ErrFull says that a range has no address left.
+var ErrFull = errors.New("no address of the range is free")
+
+// How says how a group's address was found.
+type How uint8
+
+// The ways, in the order in which they are tried.
+const (
+	Manual How = iota + 1
+	Leased
+	Random
+)
+
+// String is the way as people call it.
+func (h How) String() string {
+	switch h {
+	case Manual:
+		return "manual"
+	case Leased:
+		return "MADCAP lease"
+	case Random:
+		return "self-selected"
+	}
+	return "none"
+}
+
+// Group is the address that the hosts agree on for a network.
+type Group struct {
+	Address netip.Addr // invalid: none
+	Version uint32     // grows with each choice
+	How     How
+}
+
+// Newer says whether a host that has g takes over other. It orders all groups, so that hosts that chose apart from each
+// other agree when they meet.
+func (g Group) Newer(other Group) bool {
+	return cmp.Or(cmp.Compare(other.Version, g.Version), other.Address.Compare(g.Address)) > 0
+}
+
+// Source finds an address for a group; avoid says which are of no use.
+type Source interface {
+	Choose(avoid func(netip.Addr) bool) (netip.Addr, How, error)
+}
+
+// Range is a range of group addresses, both ends included.
+type Range struct{ First, Last netip.Addr }
+
+// DefaultRange is the IPv4 local scope less its last 256 addresses, which RFC 2365 keeps for relative assignments.
+func DefaultRange() Range {
+	return Range{netip.AddrFrom4([4]byte{239, 255, 0, 0}), netip.AddrFrom4([4]byte{239, 255, 254, 255})}
+}
+
+// Usable gives the range if both of its ends are class D and in order, and otherwise the default with the reason.
+func (r Range) Usable() (Range, string) {
+	switch {
+	case !r.First.IsValid() && !r.Last.IsValid():
+		return DefaultRange(), ""
+	case !ClassD(r.First) || !ClassD(r.Last):
+		return DefaultRange(), "an end of the range is no IPv4 group address: the default range is used"
+	case r.Last.Less(r.First):
+		return DefaultRange(), "the range ends before it starts: the default range is used"
+	}
+	return r, ""
+}
+
+// ClassD says whether an address is an IPv4 group.
+func ClassD(a netip.Addr) bool { return a.Is4() && a.IsMulticast() }
+
+// MAC is the part of a group's address that stands in its Ethernet address: groups with the same one reach the same cards.
+func MAC(a netip.Addr) uint32 { return number(a) & (1<<23 - 1) }
+
+func number(a netip.Addr) uint32 {
+	b := a.As4()
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}
+
+func address(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// SelfSelected chooses at random in a range.
+type SelfSelected struct{ Range Range }
+
+// Choose begins at a random place, so that clusters that know nothing of each other seldom meet.
+func (s SelfSelected) Choose(avoid func(netip.Addr) bool) (netip.Addr, How, error) {
+	first, count := number(s.Range.First), uint64(number(s.Range.Last)-number(s.Range.First))+1
+	start := rand.Uint64N(count)
+	for i := range count {
+		a := address(first + uint32((start+i)%count))
+		if !reserved(a) && !avoid(a) {
+			return a, Random, nil
+		}
+	}
+	return netip.Addr{}, 0, ErrFull
+}
+
+// reserved are groups that are never chosen at random: 224.0.0/24 reaches everybody whatever switches learn, 232/8 is source-specific,
+// 233/8 belongs to holders of AS numbers.
+func reserved(a netip.Addr) bool {
+	b := a.As4()
+	return b[0] == 224 && b[1] == 0 && b[2] == 0 || b[0] == 232 || b[0] == 233
+}
+
+// Avoid gives what a network's group must not be: a group that strangers use, or one with the MAC of another network's group.
+func Avoid(strangers []netip.Addr, others []netip.Addr) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		for _, s := range strangers {
+			if s == a {
+				return true
+			}
+		}
+		for _, o := range others {
+			if o.IsValid() && MAC(o) == MAC(a) {
+				return true
+			}
+		}
+		return false
+	}
+}
