@@ -17,6 +17,7 @@ import (
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/guard"
+	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/system"
 	"github.com/muster-ha/muster/internal/wire"
