@@ -3,6 +3,7 @@ package heartbeat
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -17,17 +18,17 @@ func (m Message) Append(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	b = m.appendSections(b, math.MaxUint16)
 	if b, err = appendHoldings(b, m.Holdings); err != nil {
 		return nil, err
 	}
-	b = append(b, 0, 0) // no extension
 	if n := len(b) - start; n > maxSize {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d fit", ErrTooLong, n, maxSize)
 	}
 	return b, nil
 }
 
-// appendBase writes everything but holdings and extension.
+// appendBase writes everything but sections and holdings.
 func (m *Message) appendBase(b []byte) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -55,7 +56,6 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	b = appendInterfaces(b, m.Interfaces)
 	b = appendOrders(b, m.Orders)
 	b = binary.AppendUvarint(b, uint64(m.Abilities))
-	b = appendWords(b, m.Words)
 	return binary.AppendUvarint(b, m.Seq), nil
 }
 

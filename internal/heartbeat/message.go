@@ -27,7 +27,7 @@ const (
 	MaxHoldings   = member.MaxRules
 	MaxWords      = 16
 	maxSize       = wire.MaxPayload
-	extensionHead = 2 // the length of what later versions add
+	holdingsRoom  = 128 // is kept from sections: what is not said of holdings is asked for packet by packet
 )
 
 // Message is a heartbeat as it travels. From and Boot come from the datagram's envelope. Seq is the number of the heartbeat, common

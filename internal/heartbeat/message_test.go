@@ -2,6 +2,7 @@ package heartbeat
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"net/netip"
@@ -233,19 +234,61 @@ func TestWhatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestLaterVersions: what is added at the end is skipped, by its length.
-func TestLaterVersions(t *testing.T) {
-	m := usualMessage(3)
+// withSection puts a section of a later version behind those of a message without holdings.
+func withSection(t *testing.T, m Message, body string) []byte {
+	t.Helper()
+	m.Holdings = nil
 	b, err := m.Append(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = append(b[:len(b)-2], 0, 5, 'l', 'a', 't', 'e', 'r')
+	base, err := m.appendBase(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := append(b[len(base)+2:len(b)-1:len(b)-1], 255, 0, byte(len(body)))
+	sections = append(sections, body...)
+	b = binary.BigEndian.AppendUint16(base, uint16(len(sections)))
+	return append(append(b, sections...), 0)
+}
+
+// TestLaterVersions: a section that this version does not know is skipped, by its length.
+func TestLaterVersions(t *testing.T) {
+	m := usualMessage(3)
+	m.Words = []Word{{Network: 1, Hears: 3}}
+	b := withSection(t, m, "later")
+	m.Holdings = nil
 	if got, err := Parse(b); err != nil || !reflect.DeepEqual(got, m) {
 		t.Errorf("read %+v, %v", got, err)
 	}
 	if _, err := Parse(append(b, 0)); !errors.Is(err, ErrMalformed) {
-		t.Errorf("a byte behind the extension: %v", err)
+		t.Errorf("a byte behind the holdings: %v", err)
+	}
+}
+
+func TestSectionsThatAreRefused(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		sections []byte
+	}{
+		{"longer than what it says", []byte{1, 0, 2, 0, 0}},
+		{"shorter than what it says", []byte{1, 0, 1, 9}},
+		{"twice", []byte{200, 0, 0, 200, 0, 0}},
+		{"falling", []byte{200, 0, 0, 199, 0, 0}},
+		{"cut short", []byte{200, 0, 9, 1}},
+		{"no length", []byte{200}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := usualMessage(3)
+			base, err := m.appendBase(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := binary.BigEndian.AppendUint16(base, uint16(len(tc.sections)))
+			if _, err := Parse(append(append(b, tc.sections...), 0)); !errors.Is(err, ErrMalformed) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
 
@@ -265,7 +308,7 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever is accepted is written the same again, so there is one spelling of everything.
+// FuzzParse: whatever is accepted is written the same again but for sections of later versions: there is one spelling of everything.
 func FuzzParse(f *testing.F) {
 	for _, m := range []Message{usualMessage(3), usualMessage(32), fullMessage(), rich()} {
 		b, err := m.Append(nil)
@@ -286,7 +329,11 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%+v was read and cannot be written: %v", m, err)
 		}
-		if base := again[:len(again)-2]; !bytes.HasPrefix(b, base) {
+		twice, err := Parse(again)
+		if err != nil || !reflect.DeepEqual(twice, m) {
+			t.Errorf("read %x\nwrote %x\nread again %+v, %v", b, again, twice, err)
+		}
+		if len(again) == len(b) && !bytes.Equal(again, b) {
 			t.Errorf("read %x\nwrote %x", b, again)
 		}
 	})

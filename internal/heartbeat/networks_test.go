@@ -339,6 +339,12 @@ func (c *card) follow(hosts int) *followed {
 	}, slog.New(slog.DiscardHandler))
 }
 
+// later lets time go by, and everything happen that is due by then.
+func later(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func TestAddressesAreLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := makeFarm(t, 2, 1)
@@ -348,6 +354,7 @@ func TestAddressesAreLearned(t *testing.T) {
 			f.hosts[id].list = append(f.hosts[id].list, f.hosts[id].followOne(f.options(id, 1), NetworkOptions{Name: "cross", Index: 1}, c.follow(2)))
 		}
 		f.beat(5)
+		synctest.Wait()
 		want := netip.MustParseAddrPort("10.78.0.2:3343")
 		if got := cards[0].open[0].peers[1]; got != want {
 			t.Errorf("host 0 sends to %v, want %v", got, want)
@@ -356,7 +363,7 @@ func TestAddressesAreLearned(t *testing.T) {
 			t.Errorf("status %v at %v, %v", s.Addresses, s.Address, s.Down)
 		}
 		cards[0].set("", 0, errors.New("unplugged"))
-		time.Sleep(2 * followEvery)
+		later(2 * followEvery)
 		sent := f.hosts[0].Stats()[1].Sent
 		f.beat(5)
 		if got := f.hosts[0].Stats()[1]; got.Sent != sent || got.Down == nil {
@@ -364,7 +371,7 @@ func TestAddressesAreLearned(t *testing.T) {
 		}
 		cards[0].set("10.78.0.1", 7, nil)
 		cards[1].set("10.78.0.9", 7, nil)
-		time.Sleep(2 * followEvery)
+		later(2 * followEvery)
 		f.beat(2)
 		if got := cards[0].open[1].peers[1]; got.Addr() != netip.MustParseAddr("10.78.0.9") {
 			t.Errorf("host 1 has moved, and host 0 sends to %v", got)
@@ -415,7 +422,7 @@ func TestInterfaceThatComesMovesAndGoes(t *testing.T) {
 			{"10.78.0.3", 8, 3}, // the card was changed
 		} {
 			c.set(step.address, step.index, nil)
-			time.Sleep(2 * followEvery)
+			later(2 * followEvery)
 			if len(c.open) != step.paths {
 				t.Fatalf("step %d: %d paths opened, want %d", i, len(c.open), step.paths)
 			}
@@ -430,7 +437,7 @@ func TestInterfaceThatComesMovesAndGoes(t *testing.T) {
 			}
 		}
 		c.set("", 0, errors.New("unplugged"))
-		time.Sleep(2 * followEvery)
+		later(2 * followEvery)
 		if _, err := path.where(); err == nil || err.Error() != "unplugged" {
 			t.Errorf("interface is gone: %v", err)
 		}

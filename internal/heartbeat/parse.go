@@ -8,7 +8,7 @@ import (
 )
 
 // Parse reads what Append wrote, and nothing else: every length is checked, numbers and sets have one spelling, and after the
-// extension there is nothing. What a later version adds stands in the extension and is skipped. The Message shares no
+// holdings there is nothing. What a later version adds stands in sections of its own and is skipped. The Message shares no
 // memory with b.
 func Parse(b []byte) (Message, error) {
 	r := &reader{rest: b}
@@ -34,10 +34,9 @@ func Parse(b []byte) (Message, error) {
 	m.Interfaces = r.interfaces()
 	m.Orders = r.orders()
 	m.Abilities = Abilities(r.varint())
-	m.Words = r.words()
 	m.Seq = r.varint()
+	r.sections(&m)
 	m.Holdings = r.holdings()
-	r.bytes(int(r.u16()))
 	if m.State > member.Leaving {
 		r.fail("state")
 	}

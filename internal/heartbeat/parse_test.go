@@ -19,8 +19,9 @@ const (
 	atVersion   = 136
 	atInterface = 137
 	atOrders    = 138
-	atWords     = 140 // after the abilities
-	atHoldings  = 142 // after the number of the heartbeat
+	atNumber    = 140 // of the heartbeat, after the abilities
+	atSections  = 141 // their length in two bytes
+	atHoldings  = 143
 )
 
 // splice replaces n bytes at a place by others.
@@ -40,6 +41,10 @@ func TestWhatCannotBeRead(t *testing.T) {
 	word := func(network, group, stranger byte) []byte {
 		return slices.Concat([]byte{network, 10, 0, 0, 1, group, 0, 0, group}, zeros(4), []byte{1, stranger}, zeros(8))
 	}
+	words := func(count byte, each ...[]byte) []byte {
+		body := slices.Concat(append([][]byte{{count}}, each...)...)
+		return slices.Concat([]byte{0, byte(len(body) + 3), byte(networksSection), 0, byte(len(body))}, body)
+	}
 	for _, tc := range []struct {
 		name string
 		at   int
@@ -48,14 +53,14 @@ func TestWhatCannotBeRead(t *testing.T) {
 		good bool // a neighbour of the bad ones, to show that those fail for their reason
 	}{
 		{"nothing changed", 0, 0, nil, true},
-		{"two networks", atWords, 1, slices.Concat([]byte{2}, word(0, 239, 0), word(1, 0, 1)), true},
-		{"one network twice", atWords, 1, slices.Concat([]byte{2}, word(1, 239, 0), word(1, 0, 0)), false},
-		{"group that is none", atWords, 1, slices.Concat([]byte{1}, word(0, 10, 0)), false},
-		{"stranger neither yes nor no", atWords, 1, slices.Concat([]byte{1}, word(0, 239, 2)), false},
-		{"network cut short", atWords, 1, []byte{1, 1, 10, 0}, false},
-		{"too many networks", atWords, 1, []byte{17}, false},
-		{"number in two bytes", atHoldings - 1, 1, []byte{0x80, 1}, true},
-		{"number longer than it need be", atHoldings - 1, 1, []byte{0x80, 0}, false},
+		{"two networks", atSections, 2, words(2, word(0, 239, 0), word(1, 0, 1)), true},
+		{"one network twice", atSections, 2, words(2, word(1, 239, 0), word(1, 0, 0)), false},
+		{"group that is none", atSections, 2, words(1, word(0, 10, 0)), false},
+		{"stranger neither yes nor no", atSections, 2, words(1, word(0, 239, 2)), false},
+		{"network cut short", atSections, 2, words(1, []byte{1, 10, 0}), false},
+		{"too many networks", atSections, 2, words(17), false},
+		{"number in two bytes", atNumber, 1, []byte{0x80, 1}, true},
+		{"number longer than it need be", atNumber, 1, []byte{0x80, 0}, false},
 		{"unknown state", atState, 1, []byte{3}, false},
 		{"director yes", atDirector, 1, []byte{1}, true},
 		{"director neither yes nor no", atDirector, 1, []byte{2}, false},
@@ -98,11 +103,11 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"list past the last bucket", atHoldings, 1, slices.Concat([]byte{1}, run(1), []byte{1, 2, 1, 0x80, 0x20}), false},
 		{"run past the last bucket", atHoldings, 1, slices.Concat([]byte{1}, run(1), []byte{1, 3, 1, 0xff, 0x1f, 1}), false},
 		{"more buckets than there are", atHoldings, 1, append(slices.Concat([]byte{1}, run(1), []byte{1, 2, 0x81, 0x20}), zeros(800)...), false},
-		{"longer than a datagram", atHoldings + 1, 2, append([]byte{0x05, 0x80}, zeros(0x580)...), false},
+		{"longer than a datagram", atSections, 2, append([]byte{0x05, 0x83, 255, 0x05, 0x80}, zeros(0x580)...), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			empty, err := Message{}.Append(nil)
-			if err != nil || len(empty) != atHoldings+3 {
+			if err != nil || len(empty) != atHoldings+1 {
 				t.Fatalf("empty message of %d bytes, %v", len(empty), err)
 			}
 			_, err = Parse(splice(empty, tc.at, tc.n, tc.by...))

@@ -59,18 +59,13 @@ func (n *Network) encodeLocked(m Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b)+extensionHead >= maxSize && m.Words != nil {
-		m.Words = nil // what is said of networks can wait: without it there is unicast
-		if b, err = m.appendBase(n.out.payload[:0]); err != nil {
-			return nil, err
-		}
-	}
+	b = m.appendSections(b, maxSize-holdingsRoom-len(b))
 	var fitted []Holding
-	fitted, n.out.nextHolding = Fit(m.Holdings, maxSize-extensionHead-len(b), n.out.nextHolding)
+	fitted, n.out.nextHolding = Fit(m.Holdings, maxSize-len(b), n.out.nextHolding)
 	if b, err = appendHoldings(b, fitted); err != nil {
 		return nil, err
 	}
-	n.out.payload = append(b, 0, 0)
+	n.out.payload = b
 	if len(n.out.payload) > maxSize {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d fit", ErrTooLong, len(n.out.payload), maxSize)
 	}

@@ -1,0 +1,80 @@
+package heartbeat
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// section is a part of a heartbeat that can be left out: a reader that does not know its kind skips it, and when a datagram has
+// no room for it, it goes with the next.
+type section uint8
+
+// The sections, in the order in which they are written.
+const (
+	networksSection section = 1 // what is said of networks: Words
+)
+
+// sectionKinds are the sections that this version writes, what cannot wait first.
+var sectionKinds = [...]section{networksSection}
+
+// appendSections writes the sections that fit into room bytes, behind the length of them all.
+func (m *Message) appendSections(b []byte, room int) []byte {
+	start := len(b)
+	b = append(b, 0, 0)
+	for _, kind := range sectionKinds {
+		before := len(b)
+		b = append(b, byte(kind), 0, 0)
+		body := len(b)
+		b = m.appendSection(kind, b)
+		if len(b) == body || len(b)-start > room {
+			b = b[:before]
+			continue
+		}
+		binary.BigEndian.PutUint16(b[before+1:], uint16(len(b)-body))
+	}
+	binary.BigEndian.PutUint16(b[start:], uint16(len(b)-start-2))
+	return b
+}
+
+// appendSection writes what stands in one section; nothing: it is left out.
+func (m *Message) appendSection(kind section, b []byte) []byte {
+	switch kind {
+	case networksSection:
+		if len(m.Words) > 0 {
+			return appendWords(b, m.Words)
+		}
+	}
+	return b
+}
+
+// sections reads what appendSections wrote, and skips sections of later versions. Each kind stands at most once, in rising order.
+func (r *reader) sections(m *Message) {
+	all := reader{rest: r.bytes(int(r.u16()))}
+	last := section(0)
+	for len(all.rest) > 0 && all.err == nil {
+		kind := section(all.u8())
+		one := reader{rest: all.bytes(int(all.u16())), err: all.err}
+		if kind <= last {
+			one.fail("order of sections")
+		}
+		last = kind
+		if one.section(kind, m) && len(one.rest) > 0 {
+			one.fail(fmt.Sprintf("section %d is longer than what it says", kind))
+		}
+		all.err = one.err
+	}
+	if r.err == nil {
+		r.err = all.err
+	}
+}
+
+// section reads one section; false: it is of a later version.
+func (r *reader) section(kind section, m *Message) bool {
+	switch kind {
+	case networksSection:
+		m.Words = r.words()
+	default:
+		return false
+	}
+	return true
+}
