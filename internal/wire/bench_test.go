@@ -46,7 +46,7 @@ func BenchmarkGarbage(b *testing.B) {
 		"other protocol": make([]byte, 600),
 		"replay":         opened(b, to, beat(b, from, "payload")),
 		"forged":         edit(beat(b, from, string(make([]byte, 600))), headerSize, 0xff),
-		"unknown boot":   edit(beat(b, from, string(make([]byte, 600))), 20, 0xff),
+		"unknown boot":   edit(beat(b, from, string(make([]byte, 600))), 22, 0xff),
 	} {
 		b.Run(name, func(b *testing.B) {
 			now := testStart

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -25,7 +24,8 @@ const minSecret = 16
 // Options is what a Codec needs to know.
 type Options struct {
 	Cluster  string        // its name
-	Secret   []byte        // the same on every host; at least 16 bytes
+	Secret   []byte        // the same on every host; at least 16 bytes; not used with a Ring
+	Ring     *Ring         // the network's keys; nil: a ring of its own, made of the secret
 	Self     member.ID     // this host
 	Hosts    int           // how many are configured
 	Boot     member.Boot   // from NewBoot; good for one Codec of each network
@@ -40,16 +40,16 @@ type Codec struct {
 	interval time.Duration
 	tag      clusterTag
 	network  uint16
-	keys     keyring
+	ring     *Ring
 	boot     member.Boot
 	tally    tally
 
 	out struct {
 		sync.Mutex
-		aead    cipher.AEAD
+		ciphers ciphers
 		nonce   nonce
 		beats   uint64 // the last heartbeat's sequence
-		control uint64 // the last challenge's or proof's sequence
+		control uint64 // the last sequence of what goes to one host
 	}
 
 	// What follows belongs to the goroutine that calls Open.
@@ -62,19 +62,15 @@ type Codec struct {
 // New makes the Codec of one boot on one network. There must never be a second one with the same boot number and network: it
 // would use the same sequences under the same key, which gives the key away.
 func New(o Options) (*Codec, error) {
-	if len(o.Secret) < minSecret {
-		return nil, fmt.Errorf("%w: %d bytes, at least %d are needed (make one with `muster key new FILE`)", ErrSecret, len(o.Secret), minSecret)
-	}
 	if o.Hosts < 1 || o.Hosts > member.MaxHosts || int(o.Self) >= o.Hosts || o.Boot == 0 || o.Interval <= 0 {
 		return nil, fmt.Errorf("%w: host %d of %d, boot %x, interval %v", ErrOptions, o.Self, o.Hosts, uint64(o.Boot), o.Interval)
 	}
-	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), network: o.Network, boot: o.Boot}
-	var err error
-	if c.keys, err = newKeyring(o.Secret, c.tag, o.Network); err != nil {
-		return nil, err
-	}
-	if c.out.aead, err = c.keys.seal(o.Self, c.boot); err != nil {
-		return nil, err
+	c := &Codec{self: o.Self, hosts: o.Hosts, interval: o.Interval, tag: tagOf(o.Cluster), network: o.Network, boot: o.Boot, ring: o.Ring}
+	if c.ring == nil {
+		var err error
+		if c.ring, err = NewRing(o.Cluster, o.Secret); err != nil {
+			return nil, err
+		}
 	}
 	c.out.control = firstControl - 1
 	return c, nil
@@ -90,6 +86,10 @@ func NewBoot() member.Boot {
 		}
 	}
 }
+
+// Stranger says when a heartbeat in the name of a host last came under a key that is not held, from a boot that is not proved: most
+// likely the host has another secret. It is a claim, which anybody can make. It belongs to the goroutine that calls Open; zero: never.
+func (c *Codec) Stranger(host member.ID) time.Time { return c.peers[host].stranger }
 
 // Boot is the number of this start of the agent.
 func (c *Codec) Boot() member.Boot { return c.boot }
@@ -149,18 +149,30 @@ func (c *Codec) Farewell() []byte {
 	return c.sealLocked(nil, Farewell, lastWords, nil)
 }
 
-// sealControl makes a challenge or a proof.
-func (c *Codec) sealControl(dst []byte, kind Type, n note) []byte {
+// sealNote makes a challenge or a proof.
+func (c *Codec) sealNote(dst []byte, kind Type, n note) []byte {
+	return c.sealControl(dst, kind, func(b []byte, _ uint64) []byte {
+		n.reached = c.out.beats // c.out is locked
+		return n.append(b)
+	})
+}
+
+// sealControl makes a datagram for one host, whose payload may depend on its sequence. build is called with c.out locked.
+func (c *Codec) sealControl(dst []byte, kind Type, build func(b []byte, seq uint64) []byte) []byte {
 	c.out.Lock()
 	defer c.out.Unlock()
 	c.out.control++
-	n.reached = c.out.beats
-	var b [noteSize]byte
-	return c.sealLocked(dst, kind, c.out.control, n.append(b[:0]))
+	var b [controlSize]byte
+	return c.sealLocked(dst, kind, c.out.control, build(b[:0], c.out.control))
 }
 
 func (c *Codec) sealLocked(dst []byte, kind Type, seq uint64, payload []byte) []byte {
-	start := len(dst)
-	dst = header{kind: kind, network: c.network, sender: c.self, boot: c.boot, seq: seq}.append(dst, c.tag)
-	return c.out.aead.Seal(dst, c.out.nonce.set(seq), payload, dst[start:])
+	start, key := len(dst), c.ring.signer(kind)
+	aead := c.out.ciphers.get(key.id)
+	if aead == nil {
+		aead = key.seal(c.self, c.boot, c.network)
+		c.out.ciphers.put(key.id, aead)
+	}
+	dst = header{kind: kind, key: key.id, network: c.network, sender: c.self, boot: c.boot, seq: seq}.append(dst, c.tag)
+	return aead.Seal(dst, c.out.nonce.set(seq), payload, dst[start:])
 }

@@ -186,23 +186,23 @@ func TestReasons(t *testing.T) {
 			return beat(t, makeCodec(t, o), "")
 		}, Cluster},
 		{"unknown key", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 7, 1) }, Key},
-		{"unknown host", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 17, 3) }, Sender},
-		{"host beyond a byte", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 16, 1) }, Sender},
-		{"ourselves", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 17, 1) }, Sender},
-		{"unknown type", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 5, 5) }, Malformed},
-		{"other network, high byte", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 18, 1) }, Network},
+		{"unknown host", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 19, 3) }, Sender},
+		{"host beyond a byte", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 18, 1) }, Sender},
+		{"ourselves", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 19, 1) }, Sender},
+		{"unknown type", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 5, 7) }, Malformed},
+		{"other network, high byte", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 20, 1) }, Network},
 		{"other network of the same boot", func(t *testing.T, c *Codec) []byte { return beat(t, onNetwork(t, c, 1), "") }, Network},
 		{"other network's, with our network's number", func(t *testing.T, c *Codec) []byte {
 			other := onNetwork(t, c, 1)
 			beat(t, other, "") // has a number that was heard here
-			return edit(beat(t, other, ""), 19, 0)
+			return edit(beat(t, other, ""), 21, 0)
 		}, Seal},
 		{"no boot", func(t *testing.T, c *Codec) []byte {
 			d := beat(t, c, "")
-			clear(d[20:28])
+			clear(d[22:30])
 			return d
 		}, Malformed},
-		{"heartbeat numbered zero", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 35, 0) }, Malformed},
+		{"heartbeat numbered zero", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 37, 0) }, Malformed},
 		{"farewell not the last", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 5, byte(Farewell)) }, Malformed},
 		{"challenge among the heartbeats", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 5, byte(Challenge)) }, Malformed},
 		{"longer than can be", func(t *testing.T, c *Codec) []byte {
@@ -210,12 +210,12 @@ func TestReasons(t *testing.T) {
 		}, Malformed},
 		{"damaged", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, "payload"), headerSize, 0xff) }, Seal},
 		{"truncated", func(t *testing.T, c *Codec) []byte { return beat(t, c, "payload")[:Overhead+3] }, Seal},
-		{"another host's name on it", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 17, 2) }, Seal},
+		{"another host's name on it", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 19, 2) }, Seal},
 		{"other secret", func(t *testing.T, _ *Codec) []byte {
 			o := testOptions(0)
 			o.Secret = []byte("another secret, long enough")
 			return beat(t, makeCodec(t, o), "")
-		}, Seal},
+		}, Key},
 		{"other boot", func(t *testing.T, _ *Codec) []byte { return beat(t, makeCodec(t, testOptions(0)), "") }, Boot},
 		{"farewell of another boot", func(t *testing.T, _ *Codec) []byte { return makeCodec(t, testOptions(0)).Farewell() }, Boot},
 	} {
@@ -268,9 +268,9 @@ func TestReasonNames(t *testing.T) {
 
 // TestLayout pins the header down: other versions and other implementations depend on it.
 func TestLayout(t *testing.T) {
-	h := header{kind: Heartbeat, sender: 2, boot: 0x1122334455667788, seq: 0x0102030405060708}
+	h := header{kind: Heartbeat, key: 0xa1b2c3d4, sender: 2, boot: 0x1122334455667788, seq: 0x0102030405060708}
 	got := h.append(nil, tagOf("farm"))
-	want := "4d535452" + "01" + "01" + "0000" + hex.EncodeToString(func() []byte { tag := tagOf("farm"); return tag[:] }()) + "0002" + "0000" +
+	want := "4d535452" + "01" + "01" + "a1b2c3d4" + hex.EncodeToString(func() []byte { tag := tagOf("farm"); return tag[:] }()) + "0002" + "0000" +
 		"1122334455667788" + "0102030405060708"
 	if hex.EncodeToString(got) != want {
 		t.Errorf("header %x\n  want %s", got, want)
@@ -278,7 +278,7 @@ func TestLayout(t *testing.T) {
 	if tag := tagOf("farm"); hex.EncodeToString(tag[:]) != farmTag {
 		t.Errorf("tag %x, want %s", tag, farmTag)
 	}
-	if len(got) != headerSize || Overhead != 52 {
+	if len(got) != headerSize || Overhead != 54 {
 		t.Errorf("header of %d bytes, overhead %d", len(got), Overhead)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // Sizes in bytes.
 const (
 	MaxDatagram = 1472 // what an Ethernet frame carries over IPv4
-	headerSize  = 36
+	headerSize  = 38
 	sealSize    = 16
 	Overhead    = headerSize + sealSize
 	MaxPayload  = MaxDatagram - Overhead
@@ -21,22 +21,23 @@ const (
 const (
 	magic   = "MSTR"
 	version = 1
-	keyID   = 0 // the only one until keys can be rotated
 )
 
 // Type is what kind of datagram it is.
 type Type uint8
 
-// The types of datagrams. Open answers challenges and takes proofs in by itself.
+// The types of datagrams. Open deals with all but heartbeats and farewells by itself.
 const (
 	Heartbeat Type = 1 + iota
-	Challenge
-	Proof
-	Farewell
+	Challenge      // are you alive?
+	Proof          // I am
+	Farewell       // I am not any more
+	KeyAsk         // which group keys do you use?
+	KeyGive        // these, for you alone
 )
 
-// Heartbeats are numbered from 1, so that every receiver sees its losses as gaps. Challenges and proofs, which go to one host
-// only, are numbered from firstControl. The farewell has the last number of all, so that it can be sealed in
+// Heartbeats are numbered from 1, so that every receiver sees its losses as gaps. What goes to one host only is
+// numbered from firstControl. The farewell has the last number of all, so that it can be sealed in
 // advance. No number is used twice under one key.
 const (
 	firstControl uint64 = 1 << 63
@@ -54,6 +55,7 @@ func tagOf(cluster string) clusterTag {
 // header is what stands before the sealed payload, apart from what is the same in all datagrams of a cluster.
 type header struct {
 	kind    Type
+	key     KeyID
 	network uint16
 	sender  member.ID
 	boot    member.Boot
@@ -63,7 +65,7 @@ type header struct {
 func (h header) append(b []byte, tag clusterTag) []byte {
 	b = append(b, magic...)
 	b = append(b, version, byte(h.kind))
-	b = binary.BigEndian.AppendUint16(b, keyID)
+	b = binary.BigEndian.AppendUint32(b, uint32(h.key))
 	b = append(b, tag[:]...)
 	b = binary.BigEndian.AppendUint16(b, uint16(h.sender))
 	b = binary.BigEndian.AppendUint16(b, h.network)
@@ -82,25 +84,23 @@ func parseHeader(b []byte, tag clusterTag, network uint16, hosts int, self membe
 	if b[4] != version {
 		return header{}, Version
 	}
-	if clusterTag(b[8:16]) != tag {
+	if clusterTag(b[10:18]) != tag {
 		return header{}, Cluster
 	}
-	if binary.BigEndian.Uint16(b[6:]) != keyID {
-		return header{}, Key
-	}
-	sender := binary.BigEndian.Uint16(b[16:])
+	sender := binary.BigEndian.Uint16(b[18:])
 	if int(sender) >= hosts || member.ID(sender) == self {
 		return header{}, Sender
 	}
-	if binary.BigEndian.Uint16(b[18:]) != network {
+	if binary.BigEndian.Uint16(b[20:]) != network {
 		return header{}, Network
 	}
 	h := header{
 		kind:    Type(b[5]),
+		key:     KeyID(binary.BigEndian.Uint32(b[6:])),
 		network: network,
 		sender:  member.ID(sender),
-		boot:    member.Boot(binary.BigEndian.Uint64(b[20:])),
-		seq:     binary.BigEndian.Uint64(b[28:]),
+		boot:    member.Boot(binary.BigEndian.Uint64(b[22:])),
+		seq:     binary.BigEndian.Uint64(b[30:]),
 	}
 	if len(b) > MaxDatagram || h.boot == 0 || !h.fits() {
 		return header{}, Malformed
@@ -113,7 +113,7 @@ func (h header) fits() bool {
 	switch h.kind {
 	case Heartbeat:
 		return h.seq > 0 && h.seq < firstControl
-	case Challenge, Proof:
+	case Challenge, Proof, KeyAsk, KeyGive:
 		return h.seq >= firstControl && h.seq < lastWords
 	case Farewell:
 		return h.seq == lastWords

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -28,34 +27,47 @@ const (
 	deriveBurst = 64
 
 	nonceSize = 16
+
+	// blindPause is how many intervals pass between challenges to boots of which nothing is known but what anybody may have
+	// written: often enough for hosts that were apart, and little for an attacker to make of it.
+	blindPause = 4
 )
 
 // peer is what is known of another host.
 type peer struct {
-	current    session // the boot that is proved; none when current.aead is nil
+	current    session // the boot that is proved; none when its number is zero
 	retired    member.Boot
 	candidates [candidateCount]candidate
 
 	secret     [sha256.Size]byte // makes the nonces; renewed whenever a proof is accepted
 	secretFrom time.Time         // zero: to be drawn
 	asked      time.Time         // when the last challenge went out
+	blind      time.Time         // when the last one went to a boot of which nothing was known
+	stranger   time.Time         // when somebody last used the host's name under a key that is not held
 
 	derivations int // left of the budget
 	budgeted    time.Time
 }
 
-// session is a boot that is proved.
+// session is a boot that is proved. Its windows hold over all keys: a boot numbers its datagrams on and on, whatever it signs with,
+// so a number is good once and not once a key.
 type session struct {
 	boot    member.Boot
-	aead    cipher.AEAD
+	ciphers ciphers
+	grouped bool // its newest heartbeats were under a group key
 	beats   window
 	control window
+
+	asked  time.Time // when it was asked for keys
+	gave   time.Time // when it was given some
+	public [publicSize]byte
+	shared []byte // what only it and we can compute; nil: not needed yet
 }
 
 // candidate is a boot that sealed a datagram at some time, perhaps long ago.
 type candidate struct {
 	boot    member.Boot
-	aead    cipher.AEAD
+	cipher  keyed // of the key that it used last
 	used    time.Time
 	next    time.Time // no challenge before
 	backoff uint
@@ -63,20 +75,9 @@ type candidate struct {
 	answered time.Time // when its last challenge was answered
 }
 
-// known finds the cipher of a boot without deriving it.
-func (p *peer) known(boot member.Boot) cipher.AEAD {
-	if p.current.aead != nil && p.current.boot == boot {
-		return p.current.aead
-	}
-	if c := p.candidate(boot); c != nil {
-		return c.aead
-	}
-	return nil
-}
-
 func (p *peer) candidate(boot member.Boot) *candidate {
 	for i := range p.candidates {
-		if c := &p.candidates[i]; c.aead != nil && c.boot == boot {
+		if c := &p.candidates[i]; c.boot == boot {
 			return c
 		}
 	}
@@ -84,7 +85,7 @@ func (p *peer) candidate(boot member.Boot) *candidate {
 }
 
 // consider makes a boot a candidate; the one that was silent for longest makes room.
-func (p *peer) consider(boot member.Boot, aead cipher.AEAD, now time.Time) *candidate {
+func (p *peer) consider(boot member.Boot, sealed keyed, now time.Time) *candidate {
 	oldest := p.candidate(boot)
 	if oldest == nil {
 		oldest = &p.candidates[0]
@@ -93,9 +94,9 @@ func (p *peer) consider(boot member.Boot, aead cipher.AEAD, now time.Time) *cand
 				oldest = c
 			}
 		}
-		*oldest = candidate{boot: boot, aead: aead}
+		*oldest = candidate{boot: boot}
 	}
-	oldest.used = now
+	oldest.cipher, oldest.used = sealed, now
 	return oldest
 }
 
@@ -120,14 +121,18 @@ func (p *peer) mayAsk(c *candidate, now time.Time, interval time.Duration) bool 
 	if now.Before(c.next) || within(now, p.asked, interval) {
 		return false
 	}
-	if !within(now, p.secretFrom, proofLife*interval) {
-		rand.Read(p.secret[:])
-		p.secretFrom = now
-	}
 	p.asked = now
 	c.next = now.Add(interval << c.backoff)
 	c.backoff = min(c.backoff+1, maxBackoff)
 	return true
+}
+
+// freshen draws what makes the nonces, if the last draw is used up.
+func (p *peer) freshen(now time.Time, interval time.Duration) {
+	if !within(now, p.secretFrom, proofLife*interval) {
+		rand.Read(p.secret[:])
+		p.secretFrom = now
+	}
 }
 
 // mayAnswer reports whether a candidate's challenge is to be answered now, and takes note of it. The limit is for each
@@ -159,12 +164,21 @@ func (p *peer) proves(boot member.Boot, answer [nonceSize]byte, now time.Time, i
 // accept makes a candidate the boot that is heard. reached is the last heartbeat it had sent, control the proof's own
 // sequence: what went out before them is not heard.
 func (p *peer) accept(c *candidate, reached, control uint64) {
-	if p.current.aead != nil {
+	if p.current.boot != 0 {
 		p.retired = p.current.boot
 	}
-	p.current = session{boot: c.boot, aead: c.aead, beats: startWindow(reached), control: startWindow(control)}
+	p.current = session{boot: c.boot, beats: startWindow(reached), control: startWindow(control)}
+	p.current.ciphers.put(c.cipher.id, c.cipher.aead)
 	*c = candidate{}
 	p.secretFrom = time.Time{}
+}
+
+// reprove believes the boot that is heard under the base key again.
+func (p *peer) reprove() {
+	p.current.grouped, p.secretFrom = false, time.Time{}
+	if c := p.candidate(p.current.boot); c != nil {
+		*c = candidate{}
+	}
 }
 
 // retire forgets the boot that is heard: it has said farewell.

@@ -131,7 +131,7 @@ func TestNotesForOthers(t *testing.T) {
 		{"host beyond all", Challenge, note{to: member.MaxHosts, boot: to.Boot()}, Malformed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, reply, why := to.Open(from.sealControl(nil, tc.kind, tc.note), testStart)
+			_, reply, why := to.Open(from.sealNote(nil, tc.kind, tc.note), testStart)
 			if why != tc.want || (reply != nil) != (tc.want == Accepted) {
 				t.Errorf("reason %v, reply %x; want %v", why, reply, tc.want)
 			}
@@ -179,7 +179,7 @@ func TestKeyDerivationsAreBounded(t *testing.T) {
 	const floods = 10000
 	before := to.Counters()
 	for i := range floods {
-		forged[20], forged[21], forged[22] = byte(i), byte(i>>8), 0xff
+		forged[22], forged[23], forged[24] = byte(i), byte(i>>8), 0xff
 		to.Open(forged, now.Add(time.Duration(i)*testInterval/floods))
 	}
 	got := to.Counters()

@@ -17,11 +17,11 @@ const (
 	Magic            // another protocol
 	Version          // another version of this protocol
 	Cluster          // another cluster
-	Key              // sealed with a secret that we do not know
+	Key              // sealed with a key that we do not hold, or with an older kind of key than the sender's boot has used
 	Network          // another network between the hosts of this cluster: a cable in the wrong place
 	Sender           // an unknown host, or ourselves
 	Malformed        // a field without meaning
-	Seal             // damaged, forged, or another secret
+	Seal             // damaged or forged
 	Boot             // a boot that is not proved, or a challenge or proof for a boot that is not ours
 	Replay           // heard before, too old, or after the sender's last words
 	Rate             // too many unknown boots at once in the name of this host
