@@ -7,6 +7,7 @@ import (
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/multicast"
+	"github.com/muster-ha/muster/internal/register"
 	"github.com/muster-ha/muster/internal/wire"
 )
 
@@ -38,9 +39,10 @@ type Message struct {
 	Digest     [32]byte   // of the configuration in use
 	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP
 	Orders     []Order
-	Abilities  Abilities // what the sender's version can, set by Send
-	Words      []Word    // of networks; sorted by network; set by Send
-	Holdings   []Holding // of some rules, or of all; each rule at most once
+	Abilities  Abilities     // what the sender's version can, set by Send
+	Words      []Word        // of networks; sorted by network; set by Send
+	Registers  register.Said // of the values that all hosts hold in common
+	Holdings   []Holding     // of some rules, or of all; each rule at most once
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
 	Echo  Echo   // one host's clock sent back to it; set by Send

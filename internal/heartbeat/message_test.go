@@ -13,6 +13,7 @@ import (
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/multicast"
+	"github.com/muster-ha/muster/internal/register"
 	"pgregory.net/rapid"
 )
 
@@ -91,6 +92,12 @@ func drawMessage(t *rapid.T) Message {
 			w.Group.Address = netip.AddrFrom4([4]byte{239, 0, 0, rapid.Byte().Draw(t, "group")})
 		}
 		m.Words = append(m.Words, w)
+	}
+	if m.Registers.Digest = register.Digest(rapid.Uint64().Draw(t, "registers")); m.Registers.Digest != 0 {
+		for i := range rapid.IntRange(0, 3).Draw(t, "entries") {
+			m.Registers.Entries = append(m.Registers.Entries, register.Entry{Key: "k" + string(rune('0'+i)), Value: rapid.StringN(0, 8, 32).Draw(t, "value"),
+				Version: register.Version{Number: rapid.Uint64Range(1, 1<<40).Draw(t, "version"), Host: rapid.Uint8Max(31).Draw(t, "host")}})
+		}
 	}
 	m.Clock = rapid.Uint32().Draw(t, "clock")
 	m.Echo = Echo{To: member.ID(rapid.Uint8Max(31).Draw(t, "echo")), Clock: rapid.Uint32().Draw(t, "echoed"), Held: rapid.Uint32().Draw(t, "held")}

@@ -11,11 +11,12 @@ type section uint8
 
 // The sections, in the order in which they are written.
 const (
-	networksSection section = 1 // what is said of networks: Words
+	networksSection  section = 1 // what is said of networks: Words
+	registersSection section = 3 // the digest of the values that all hosts hold in common, and some of them: Registers
 )
 
 // sectionKinds are the sections that this version writes, what cannot wait first.
-var sectionKinds = [...]section{networksSection}
+var sectionKinds = [...]section{networksSection, registersSection}
 
 // appendSections writes the sections that fit into room bytes, behind the length of them all.
 func (m *Message) appendSections(b []byte, room int) []byte {
@@ -25,7 +26,7 @@ func (m *Message) appendSections(b []byte, room int) []byte {
 		before := len(b)
 		b = append(b, byte(kind), 0, 0)
 		body := len(b)
-		b = m.appendSection(kind, b)
+		b = m.appendSection(kind, b, start+room)
 		if len(b) == body || len(b)-start > room {
 			b = b[:before]
 			continue
@@ -36,12 +37,16 @@ func (m *Message) appendSections(b []byte, room int) []byte {
 	return b
 }
 
-// appendSection writes what stands in one section; nothing: it is left out.
-func (m *Message) appendSection(kind section, b []byte) []byte {
+// appendSection writes what stands in one section; nothing: it is left out. A section that can be shorter keeps below limit bytes in all.
+func (m *Message) appendSection(kind section, b []byte, limit int) []byte {
 	switch kind {
 	case networksSection:
 		if len(m.Words) > 0 {
 			return appendWords(b, m.Words)
+		}
+	case registersSection:
+		if m.Registers.Digest != 0 {
+			return appendRegisters(b, m.Registers, limit)
 		}
 	}
 	return b
@@ -73,6 +78,8 @@ func (r *reader) section(kind section, m *Message) bool {
 	switch kind {
 	case networksSection:
 		m.Words = r.words()
+	case registersSection:
+		m.Registers = r.registers()
 	default:
 		return false
 	}

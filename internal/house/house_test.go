@@ -103,6 +103,7 @@ var rooms = []string{
 	"internal/check",
 	"internal/config",
 	"internal/multicast",
+	"internal/register",
 	"madcap",
 	"pgm",
 }
