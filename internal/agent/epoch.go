@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,6 +46,8 @@ func (h *host) keepEpoch(ctx context.Context) {
 			if err := writeEpoch(h.opt.StateDir, epoch); err != nil {
 				h.log.Warn("cannot keep the epoch over a restart of the whole cluster", "err", err)
 			}
+		case values := <-h.registers.keep:
+			h.registers.write(h.opt.StateDir, values, h.log)
 		case groups := <-h.groupWriter:
 			if err := writeState(h.opt.StateDir, groupsFile, groups); err != nil {
 				h.log.Warn("cannot keep the multicast groups over a restart of the whole cluster", "err", err)
@@ -57,17 +60,41 @@ func writeEpoch(dir string, epoch uint64) error {
 	return writeState(dir, epochFile, strconv.FormatUint(epoch, 10)+"\n")
 }
 
-// writeState replaces a file of the state directory as a whole.
+// writeState replaces a file of the state directory as a whole: after a power cut it is the old one or the new one.
 func writeState(dir, name, text string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make state directory: %w", err)
 	}
 	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+	if err := writeSynced(path+".new", text); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return syncDir(dir)
+}
+
+// writeSynced writes a file and waits until it is on the disk: a rename that gets there before the contents leaves an empty file
+// after a power cut.
+func writeSynced(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// syncDir waits until what was renamed in a directory is on the disk.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync state directory: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync state directory: %w", err)
 	}
 	return nil
 }

@@ -64,6 +64,7 @@ func (h *host) listen() {
 		h.act(h.machine.Receive(in.At, in.Message.Heartbeat))
 		h.takeHoldings(in.Message)
 		h.takeOrders(in.Message)
+		h.registers.hear(in.Message.Registers)
 	})
 }
 
@@ -166,6 +167,7 @@ func (h *host) speak() {
 		Interfaces: h.linkAddresses(),
 		Holdings:   h.shares.announcements(),
 		Orders:     h.orders.outgoing(now),
+		Registers:  h.sayRegisters(),
 	}
 	// What cannot be said is logged there, and silence has its consequences.
 	_ = h.network.Send(func(number uint64) heartbeat.Message {

@@ -72,6 +72,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
 		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), boot: wire.NewBoot(),
 	}
+	h.registers = newRegisters(self, o.StateDir, o.Log)
 	if err := h.openSystem(); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
@@ -173,6 +174,7 @@ func (h *host) run(ctx context.Context, server *api.Server, hangups <-chan os.Si
 	stop()
 	h.checks.stop()
 	group.Wait()
+	h.registers.flush(h.opt.StateDir, h.log)
 	return h.tearDown()
 }
 

@@ -16,6 +16,7 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 		return
 	}
 	p := &h.peers[m.From]
+	rememberRegisters(&m, &p.last)
 	p.last, p.at = m, at
 	if m.Digest != [32]byte(h.config.Digest) {
 		return // its VIPs may be numbered otherwise
