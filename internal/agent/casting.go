@@ -45,12 +45,13 @@ func (h *host) settings(name string) config.Multicast {
 
 // cast decides anew for each network: whether to use multicast, and on which group.
 func (h *host) cast(now time.Time) {
+	incapable, undecided := h.incapable()
 	for i := range h.castings {
 		c := &h.castings[i]
 		set := h.settings(c.Name)
 		before := c.group
 		h.agree(c, set, now)
-		use, why := multicast.Decide(multicast.Situation{Members: len(h.config.Hosts), Incapable: h.incapable(), Disabled: set.Disabled, Group: c.group})
+		use, why := multicast.Decide(multicast.Situation{Members: len(h.config.Hosts), Incapable: incapable, Undecided: undecided, Disabled: set.Disabled, Group: c.group})
 		h.network.SetMulticast(i, use, c.group)
 		if use != c.use || why != c.why || c.group != before {
 			h.toldCasting(c, use, why)
@@ -131,16 +132,6 @@ func (h *host) otherGroups(c *casting) []netip.Addr {
 		list = append(list, h.castings[i].group.Address)
 	}
 	return list
-}
-
-// incapable names a host that is heard and cannot multicast; empty: none.
-func (h *host) incapable() string {
-	for id, p := range h.peers {
-		if !p.at.IsZero() && h.machine.Hears(member.ID(id)) && p.last.Abilities&heartbeat.Multicasts == 0 {
-			return h.name(member.ID(id))
-		}
-	}
-	return ""
 }
 
 // loadGroups reads the groups of the last time. Without them the hosts choose.

@@ -18,7 +18,9 @@ func (m Message) Append(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = m.appendSections(b, math.MaxUint16)
+	if m.Written >= VersionSections {
+		b = m.appendSections(b, math.MaxUint16)
+	}
 	if b, err = appendHoldings(b, m.Holdings); err != nil {
 		return nil, err
 	}
@@ -33,6 +35,7 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
+	b = m.Language.append(b)
 	b = append(b, byte(m.State))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Config))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Pending))
@@ -55,7 +58,6 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 	b = append(b, m.Version...)
 	b = appendInterfaces(b, m.Interfaces)
 	b = appendOrders(b, m.Orders)
-	b = binary.AppendUvarint(b, uint64(m.Abilities))
 	return binary.AppendUvarint(b, m.Seq), nil
 }
 
@@ -65,6 +67,7 @@ func (m *Message) check() error {
 		kept bool
 		what string
 	}{
+		{m.Language.sound() && m.Written <= newest, "version of the heartbeat"},
 		{m.State <= member.Leaving, "state"},
 		{m.Pending != 0 || m.Next == (member.Attributes{}), "attributes for no configuration"},
 		{len(m.Version) <= MaxVersion, "version too long"},

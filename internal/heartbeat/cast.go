@@ -74,7 +74,7 @@ func (g *Networks) openCast(o NetworksOptions, n *one) (*cast, error) {
 		return newGroupPath(o.Self, at, castPort, n.Interface, peers)
 	}
 	log := o.Log.With("network", n.Name, "path", "multicast")
-	c.start(Options{Self: o.Self, Peers: make([]netip.AddrPort, len(o.Hosts)), Codec: codec, Log: log},
+	c.start(Options{Self: o.Self, Peers: make([]netip.AddrPort, len(o.Hosts)), Codec: codec, Log: log, talk: g.talk},
 		follow(len(o.Hosts), find, open, slog.New(slog.DiscardHandler)), g.wake)
 	for id, host := range o.Hosts {
 		if n.followed == nil && member.ID(id) != o.Self {

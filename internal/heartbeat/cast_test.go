@@ -16,7 +16,10 @@ import (
 	"github.com/muster-ha/muster/internal/wire"
 )
 
-const testTrust = 3 * testInterval
+const (
+	testTrust   = 3 * testInterval
+	testSilence = 15 * testInterval
+)
 
 func testGroup(last byte, version uint32) multicast.Group {
 	return multicast.Group{Address: netip.AddrFrom4([4]byte{239, 255, 0, last}), Version: version, How: multicast.Random}

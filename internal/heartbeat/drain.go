@@ -60,6 +60,15 @@ func (n *Network) take(datagram []byte, from netip.AddrPort, at time.Time, hear 
 
 // heard hands a heartbeat over if it has a meaning and is the newest.
 func (n *Network) heard(envelope wire.Message, from netip.AddrPort, at time.Time, hear func(Received)) {
+	said, err := languageOf(envelope.Payload)
+	if err != nil {
+		n.malformed(envelope.From, from)
+		return
+	}
+	if !n.talk.hear(envelope.From, envelope.Boot, said, at) {
+		n.foreign(envelope.From, from)
+		return
+	}
 	m, err := Parse(envelope.Payload)
 	if err != nil {
 		n.malformed(envelope.From, from)
@@ -100,6 +109,15 @@ func (n *Network) malformed(peer member.ID, from netip.AddrPort) {
 	n.state.Lock()
 	defer n.state.Unlock()
 	n.state.links[peer].Malformed++
+}
+
+// foreign counts a heartbeat in a version that cannot be taken in. Its number counts for no gap.
+func (n *Network) foreign(peer member.ID, from netip.AddrPort) {
+	n.refused(wire.Version, from)
+	n.state.Lock()
+	defer n.state.Unlock()
+	n.state.links[peer].Foreign++
+	n.state.links[peer].resting = true
 }
 
 // refused remembers where a refused datagram said to come from: that is where to look for a wrong secret or an old version.

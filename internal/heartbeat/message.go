@@ -35,11 +35,11 @@ const (
 // to all networks; the envelope's own sequence counts losses of its network.
 type Message struct {
 	member.Heartbeat
+	Language              // which version this is, set by Send
 	Version    string     // the agent's; at most MaxVersion bytes
 	Digest     [32]byte   // of the configuration in use
 	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP
 	Orders     []Order
-	Abilities  Abilities     // what the sender's version can, set by Send
 	Words      []Word        // of networks; sorted by network; set by Send
 	Registers  register.Said // of the values that all hosts hold in common
 	Holdings   []Holding     // of some rules, or of all; each rule at most once
@@ -53,14 +53,6 @@ type LinkAddr struct {
 	VIP uint8 // index into the configuration's VIPs
 	MAC [6]byte
 }
-
-// Abilities is a set of what a version can. Bits that are not known are kept.
-type Abilities uint64
-
-// The abilities.
-const (
-	Multicasts Abilities = 1 << iota // hears and sends heartbeats by multicast
-)
 
 // Word is what a host says of one network.
 type Word struct {

@@ -17,6 +17,9 @@ import (
 	"pgregory.net/rapid"
 )
 
+// latest is the newest version.
+var latest = Language{Speaks: Range{VersionBase, VersionSections}, Written: VersionSections}
+
 // drawSet gives the hosts of a random set, lowest first.
 func drawSet(t *rapid.T, label string) []member.ID {
 	var ids []member.ID
@@ -83,8 +86,15 @@ func drawMessage(t *rapid.T) Message {
 	m.Links = member.Set(rapid.Uint32().Draw(t, "links"))
 	m.Released, m.Installed, m.HighEpoch = drawViewID(t), drawViewID(t), rapid.Uint64().Draw(t, "high epoch")
 	m.Seq = rapid.Uint64().Draw(t, "number")
-	m.Abilities = Abilities(rapid.Uint64().Draw(t, "abilities"))
-	for network := range rapid.Uint8Max(MaxWords).Draw(t, "words") {
+	m.Language = latest
+	if rapid.Bool().Draw(t, "base") {
+		m.Written = VersionBase
+	}
+	words := rapid.Uint8Max(MaxWords).Draw(t, "words")
+	if m.Written < VersionSections {
+		words = 0
+	}
+	for network := range words {
 		w := Word{Network: network, Hears: member.Set(rapid.Uint32().Draw(t, "hears")), Direct: member.Set(rapid.Uint32().Draw(t, "direct")),
 			Stranger: rapid.Bool().Draw(t, "stranger"), Group: multicast.Group{Version: rapid.Uint32().Draw(t, "version"), How: multicast.Random}}
 		if rapid.Bool().Draw(t, "addresses") {
@@ -137,7 +147,7 @@ func TestMessagesAreReadAsWritten(t *testing.T) {
 
 // fullMessage is the longest there can be: 32 hosts of which nothing can be abbreviated.
 func fullMessage() Message {
-	m := Message{Version: strings.Repeat("v", MaxVersion)}
+	m := Message{Language: latest, Version: strings.Repeat("v", MaxVersion)}
 	m.State, m.Config, m.Pending, m.HighEpoch, m.Links = member.Leaving, math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint32
 	m.View = member.View{ViewID: member.ViewID{Epoch: math.MaxUint64, Proposer: 31}, Config: math.MaxUint64}
 	m.Released, m.Installed = m.View.ViewID, m.View.ViewID
@@ -156,7 +166,7 @@ func fullMessage() Message {
 
 // usualMessage is what a host of n says when nothing happens, after a year of 20 ms intervals.
 func usualMessage(n int) Message {
-	m := Message{Version: "1.2.3"}
+	m := Message{Language: latest, Version: "1.2.3"}
 	m.State, m.Config, m.Links = member.Serving, 1, member.Set(1<<n-1)
 	m.View = member.View{ViewID: member.ViewID{Epoch: 7}, Config: 1}
 	m.Released, m.Installed = m.View.ViewID, m.View.ViewID
@@ -203,6 +213,9 @@ func TestWhatCannotBeWritten(t *testing.T) {
 		change func(*Message)
 		want   error
 	}{
+		{"no version", func(m *Message) { m.Language = Language{} }, ErrMalformed},
+		{"a version that it does not speak", func(m *Message) { m.Speaks.Highest = VersionBase }, ErrMalformed},
+		{"a version that nobody speaks", func(m *Message) { m.Speaks.Highest, m.Written = 9, 9 }, ErrMalformed},
 		{"state", func(m *Message) { m.State = 3 }, ErrMalformed},
 		{"version", func(m *Message) { m.Version = strings.Repeat("v", MaxVersion+1) }, ErrMalformed},
 		{"members unsorted", func(m *Message) { m.View.Members = []member.Member{{ID: 1}, {ID: 0}} }, ErrMalformed},
@@ -317,7 +330,7 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 
 // FuzzParse: whatever is accepted is written the same again but for sections of later versions: there is one spelling of everything.
 func FuzzParse(f *testing.F) {
-	for _, m := range []Message{usualMessage(3), usualMessage(32), fullMessage(), rich()} {
+	for _, m := range []Message{usualMessage(3), usualMessage(32), fullMessage(), rich(), previous(usualMessage(3)), previous(rich())} {
 		b, err := m.Append(nil)
 		if err != nil {
 			f.Fatal(err)
@@ -344,6 +357,12 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("read %x\nwrote %x", b, again)
 		}
 	})
+}
+
+// previous is a message as an agent of the version before writes it, and as this one does for it.
+func previous(m Message) Message {
+	m.Written = VersionBase
+	return m
 }
 
 // rich has something of everything.

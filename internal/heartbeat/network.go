@@ -26,6 +26,9 @@ const (
 
 	// retryWait is the pause after a socket error that was not expected.
 	retryWait = 100 * time.Millisecond
+
+	// aloneSilence is how long a host may be silent on a network that belongs to no Networks before its version does not count any more.
+	aloneSilence = 300 * time.Millisecond
 )
 
 // Options is what a Network needs to know.
@@ -35,6 +38,7 @@ type Options struct {
 	Peers []netip.AddrPort // by host; that of Self is not used
 	Codec *wire.Codec      // used by no other Network
 	Log   *slog.Logger
+	talk  *negotiation // shared by the networks of a host; nil: this one is alone
 }
 
 // Packet is a datagram and where it has to go.
@@ -56,6 +60,7 @@ type Received struct {
 type Network struct {
 	self  member.ID
 	codec *wire.Codec
+	talk  *negotiation
 	path  Path
 	down  func() bool // whether nothing can be sent at present; nil: never
 	log   *slog.Logger
@@ -111,7 +116,10 @@ func (o *Options) check() error {
 
 // newNetwork takes the channel on which the network says that something has arrived: several networks may share one.
 func newNetwork(o Options, path Path, wake chan struct{}) *Network {
-	n := &Network{self: o.Self, codec: o.Codec, path: path, log: o.Log, start: time.Now(),
+	if o.talk == nil {
+		o.talk = newNegotiation(o.Self, len(o.Peers), Spoken(), aloneSilence)
+	}
+	n := &Network{self: o.Self, codec: o.Codec, talk: o.talk, path: path, log: o.Log, start: time.Now(),
 		wake: wake, drained: make(chan struct{}, 1), done: make(chan struct{})}
 	n.state.links = make([]link, len(o.Peers))
 	n.state.peers = slices.Clone(o.Peers)
@@ -214,8 +222,9 @@ func (n *Network) Stats() Stats {
 	for i := range n.state.links {
 		peer := n.state.links[i].Peer
 		s.Peers = append(s.Peers, peer)
-		s.Datagrams[wire.Accepted] -= peer.Malformed
+		s.Datagrams[wire.Accepted] -= peer.Malformed + peer.Foreign
 		s.Datagrams[wire.Malformed] += peer.Malformed
+		s.Datagrams[wire.Version] += peer.Foreign
 	}
 	return s
 }

@@ -23,7 +23,12 @@ type NetworksOptions struct {
 	List  []NetworkOptions // the first network, then the others
 	Codec func(network uint16) (*wire.Codec, error)
 	Trust time.Duration // how long a multicast may not have been heard before unicast goes beside it
-	Log   *slog.Logger
+
+	// Speaks is the range of versions, usually Spoken; Silence is after what time a host that is not heard does not count when hosts
+	// agree on one.
+	Speaks  Range
+	Silence time.Duration
+	Log     *slog.Logger
 }
 
 // NetworkOptions is one network.
@@ -38,6 +43,7 @@ type Networks struct {
 	port uint16 // of heartbeats, the same on every network
 	list []*one
 	wake chan struct{}
+	talk *negotiation
 
 	self member.ID
 	out  struct {
@@ -74,7 +80,7 @@ func NewNetworks(o NetworksOptions) (*Networks, error) {
 	if len(o.List) == 0 || o.List[0].Index != 0 || int(o.Self) >= len(o.Hosts) {
 		return nil, fmt.Errorf("%w: host %d of %d, %d networks", ErrOptions, o.Self, len(o.Hosts), len(o.List))
 	}
-	g := newNetworks(o.Self, len(o.Hosts), o.Hosts[o.Self].Port())
+	g := newNetworks(o.Self, len(o.Hosts), o.Hosts[o.Self].Port(), newNegotiation(o.Self, len(o.Hosts), o.Speaks, o.Silence))
 	for i, each := range o.List {
 		n, err := g.openOne(o, each, i == 0)
 		if err != nil {
@@ -88,8 +94,8 @@ func NewNetworks(o NetworksOptions) (*Networks, error) {
 	return g, nil
 }
 
-func newNetworks(self member.ID, hosts int, port uint16) *Networks {
-	g := &Networks{self: self, port: port, wake: make(chan struct{}, 1)}
+func newNetworks(self member.ID, hosts int, port uint16, talk *negotiation) *Networks {
+	g := &Networks{self: self, port: port, wake: make(chan struct{}, 1), talk: talk}
 	g.in.hosts = make([]voice, hosts)
 	return g
 }
@@ -100,7 +106,7 @@ func (g *Networks) openOne(o NetworksOptions, each NetworkOptions, first bool) (
 		return nil, err
 	}
 	log := o.Log.With("network", each.Name)
-	options := Options{Self: o.Self, Local: o.Hosts[o.Self], Peers: o.Hosts, Codec: codec, Log: log}
+	options := Options{Self: o.Self, Local: o.Hosts[o.Self], Peers: o.Hosts, Codec: codec, Log: log, talk: g.talk}
 	if err := options.check(); err != nil {
 		return nil, err
 	}
@@ -155,10 +161,14 @@ func (g *Networks) Send(say func(number uint64) Message) error {
 	defer g.out.Unlock()
 	g.out.number++
 	m := say(g.out.number)
-	m.Seq, m.Abilities = g.out.number, Multicasts
 	now, start := time.Now(), g.out.nextHolding
+	m.Seq, m.Language = g.out.number, g.talk.speak(now)
+	plain := m.Written < VersionSections
 	skips := make([]member.Set, len(g.list))
 	for i, n := range g.list {
+		if plain {
+			break // whoever hears us only by multicast must not lose us while that is given up
+		}
 		skips[i] = n.served(g.self, now)
 		if w, ok := n.word(g.others()&^skips[i], now); ok {
 			m.Words = append(m.Words, w)
@@ -175,7 +185,7 @@ func (g *Networks) Send(say func(number uint64) Message) error {
 		said, g.out.nextHolding = true, next
 	}
 	for i, n := range g.list {
-		if n.cast != nil && n.cast.inUse() {
+		if !plain && n.cast != nil && n.cast.inUse() {
 			send(n.cast.Network, 0)
 		}
 		if skips[i] != g.others() || skips[i] == 0 {
@@ -213,6 +223,9 @@ func (g *Networks) Drain(hear func(Received)) {
 		hearing := func(in Received) {
 			if !g.in.hosts[in.From].newest(in) {
 				return
+			}
+			if in.Farewell {
+				g.talk.forget(in.From, in.Boot)
 			}
 			g.learn(in)
 			hear(in)

@@ -23,6 +23,8 @@ type farm struct {
 	hosts []*Networks
 	boots []member.Boot
 	heard [][]Received // by host
+
+	ranges map[int]Range // of versions, by host; Spoken if not there
 }
 
 func makeFarm(t *testing.T, hosts, networks int) *farm {
@@ -46,7 +48,7 @@ func makeFarm(t *testing.T, hosts, networks int) *farm {
 func (f *farm) start(id int) {
 	f.t.Helper()
 	f.boots[id] = wire.NewBoot()
-	f.hosts[id] = newNetworks(member.ID(id), len(f.heard), Port)
+	f.hosts[id] = newNetworks(member.ID(id), len(f.heard), Port, newNegotiation(member.ID(id), len(f.heard), f.speaks(id), testSilence))
 	for network, paths := range f.paths {
 		f.add(id, network, paths[id])
 	}
@@ -59,7 +61,15 @@ func (f *farm) options(id, network int) Options {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return Options{Self: member.ID(id), Peers: make([]netip.AddrPort, len(f.heard)), Codec: codec, Log: slog.New(slog.DiscardHandler)}
+	return Options{Self: member.ID(id), Peers: make([]netip.AddrPort, len(f.heard)), Codec: codec, Log: slog.New(slog.DiscardHandler), talk: f.hosts[id].talk}
+}
+
+// speaks is the range of a host's versions.
+func (f *farm) speaks(id int) Range {
+	if r, ok := f.ranges[id]; ok {
+		return r
+	}
+	return Spoken()
 }
 
 func (f *farm) add(id, network int, path Path) {
@@ -353,7 +363,7 @@ func TestAddressesAreLearned(t *testing.T) {
 			c.set([]string{"10.78.0.1", "10.78.0.2"}[id], 7, nil)
 			f.hosts[id].list = append(f.hosts[id].list, f.hosts[id].followOne(f.options(id, 1), NetworkOptions{Name: "cross", Index: 1}, c.follow(2)))
 		}
-		f.beat(5)
+		f.beat(20) // until the version is agreed that can say it
 		synctest.Wait()
 		want := netip.MustParseAddrPort("10.78.0.2:3343")
 		if got := cards[0].open[0].peers[1]; got != want {

@@ -8,7 +8,7 @@ import (
 )
 
 // Parse reads what Append wrote, and nothing else: every length is checked, numbers and sets have one spelling, and after the
-// holdings there is nothing. What a later version adds stands in sections of its own and is skipped. The Message shares no
+// holdings there is nothing. A section that is not known is skipped; another version of the heartbeat than those of Spoken is an error. The Message shares no
 // memory with b.
 func Parse(b []byte) (Message, error) {
 	r := &reader{rest: b}
@@ -16,6 +16,10 @@ func Parse(b []byte) (Message, error) {
 		r.fail("longer than a datagram")
 	}
 	var m Message
+	m.Language = r.language()
+	if m.Written < oldest || m.Written > newest {
+		r.fail("version of the heartbeat")
+	}
 	m.State = member.State(r.u8())
 	m.Config, m.Pending = member.ConfigID(r.u64()), member.ConfigID(r.u64())
 	m.Attrs = r.attributes()
@@ -33,9 +37,10 @@ func Parse(b []byte) (Message, error) {
 	m.Version = string(r.bytes(r.count(MaxVersion, "bytes of version")))
 	m.Interfaces = r.interfaces()
 	m.Orders = r.orders()
-	m.Abilities = Abilities(r.varint())
 	m.Seq = r.varint()
-	r.sections(&m)
+	if m.Written >= VersionSections {
+		r.sections(&m)
+	}
 	m.Holdings = r.holdings()
 	if m.State > member.Leaving {
 		r.fail("state")

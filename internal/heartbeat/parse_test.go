@@ -10,18 +10,19 @@ import (
 
 // Where fields stand in the payload of an empty Message.
 const (
-	atState     = 0
-	atDirector  = 27
-	atProposer  = 36
-	atMembers   = 45 // set, then the set of those like the one before
-	atHears     = 53 // set, then the set of those with the view's boot
-	atEchoTo    = 95
-	atVersion   = 136
-	atInterface = 137
-	atOrders    = 138
-	atNumber    = 140 // of the heartbeat, after the abilities
-	atSections  = 141 // their length in two bytes
-	atHoldings  = 143
+	atLanguage  = 0 // lowest version, highest, written
+	atState     = 3
+	atDirector  = 30
+	atProposer  = 39
+	atMembers   = 48 // set, then the set of those like the one before
+	atHears     = 56 // set, then the set of those with the view's boot
+	atEchoTo    = 98
+	atVersion   = 139
+	atInterface = 140
+	atOrders    = 141
+	atNumber    = 142 // of the heartbeat
+	atSections  = 143 // their length in two bytes
+	atHoldings  = 145
 )
 
 // splice replaces n bytes at a place by others.
@@ -61,6 +62,14 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"too many networks", atSections, 2, words(17), false},
 		{"number in two bytes", atNumber, 1, []byte{0x80, 1}, true},
 		{"number longer than it need be", atNumber, 1, []byte{0x80, 0}, false},
+		{"speaks a later version too", atLanguage, 3, []byte{1, 9, 2}, true},
+		{"speaks no earlier version", atLanguage, 3, []byte{2, 2, 2}, true},
+		{"version zero", atLanguage, 3, []byte{0, 2, 2}, false},
+		{"highest below lowest", atLanguage, 3, []byte{2, 1, 2}, false},
+		{"written in what it does not speak", atLanguage, 3, []byte{1, 1, 2}, false},
+		{"written in a version of which nothing is known", atLanguage, 3, []byte{1, 3, 3}, false},
+		{"sections where the version has none", atLanguage, 3, []byte{1, 2, 1}, false},
+		{"no sections, and none in the version", atLanguage, atHoldings, append([]byte{1, 2, 1}, zeros(atSections-3)...), true},
 		{"unknown state", atState, 1, []byte{3}, false},
 		{"director yes", atDirector, 1, []byte{1}, true},
 		{"director neither yes nor no", atDirector, 1, []byte{2}, false},
@@ -106,7 +115,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"longer than a datagram", atSections, 2, append([]byte{0x05, 0x83, 255, 0x05, 0x80}, zeros(0x580)...), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			empty, err := Message{}.Append(nil)
+			empty, err := Message{Language: latest}.Append(nil)
 			if err != nil || len(empty) != atHoldings+1 {
 				t.Fatalf("empty message of %d bytes, %v", len(empty), err)
 			}

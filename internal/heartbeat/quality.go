@@ -24,7 +24,8 @@ type Peer struct {
 	Received  uint64         // heartbeats handed over
 	Lost      uint64         // heartbeats that never arrived
 	Late      uint64         // that arrived after a newer one, and were dropped
-	Malformed uint64         // genuine, but without meaning to this version
+	Malformed uint64         // genuine, but without meaning
+	Foreign   uint64         // genuine, but of a version that this host cannot take in
 	Unsent    uint64         // datagrams that could not be sent to it
 	Loss      float64        // share of its recent heartbeats that did not arrive: 0 to 1
 	RoundTrip time.Duration  // smoothed; zero: not known

@@ -12,7 +12,11 @@ import (
 func (n *Network) Send(say func(seq uint64) Message) (seq uint64, err error) {
 	n.out.Lock()
 	defer n.out.Unlock()
-	return n.sendLocked(0, say)
+	return n.sendLocked(0, func(seq uint64) Message {
+		m := say(seq)
+		m.Language = n.talk.speak(time.Now())
+		return m
+	})
 }
 
 // sendFrom sends a message to all hosts but those to skip, its holdings from the start-th on, and says where the next message has
@@ -59,7 +63,9 @@ func (n *Network) encodeLocked(m Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = m.appendSections(b, maxSize-holdingsRoom-len(b))
+	if m.Written >= VersionSections {
+		b = m.appendSections(b, maxSize-holdingsRoom-len(b))
+	}
 	var fitted []Holding
 	fitted, n.out.nextHolding = Fit(m.Holdings, maxSize-len(b), n.out.nextHolding)
 	if b, err = appendHoldings(b, fitted); err != nil {

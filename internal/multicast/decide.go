@@ -27,6 +27,7 @@ const enough = 3
 type Situation struct {
 	Members   int    // configured, whether they are up or not
 	Incapable string // a member that is heard and whose version cannot; empty: none
+	Undecided bool   // the members have not agreed on a version that can yet
 	Disabled  bool
 	Group     Group
 }
@@ -40,6 +41,8 @@ func Decide(s Situation) (use bool, why string) {
 		return false, fmt.Sprintf("the cluster has %d members, and multicast saves datagrams from %d on", s.Members, enough)
 	case s.Incapable != "":
 		return false, "host " + s.Incapable + " runs a version that cannot"
+	case s.Undecided:
+		return false, "it begins when the hosts that are heard have agreed on a version that can"
 	case !s.Group.Address.IsValid():
 		return false, "no group address is agreed yet"
 	}

@@ -1,0 +1,67 @@
+package heartbeat
+
+import "fmt"
+
+// The versions of the heartbeat's payload. A reader of any version can read the first three bytes of every other: the range that
+// the sender speaks and the version that it has written in (docs/design/0007-versions.md).
+const (
+	// VersionBase has no sections: unicast to addresses that are configured or known, the key made from the secret, and of a host's
+	// attributes only those of the first release.
+	VersionBase uint8 = 1
+	// VersionSections adds sections, and with them multicast, and everything that is said in a section.
+	VersionSections uint8 = 2
+)
+
+// oldest is the lowest version that this agent speaks. It is raised when no release that a rolling upgrade can start from needs it.
+const oldest = VersionBase
+
+// Range is the versions of the heartbeat that a host speaks, both ends included.
+type Range struct{ Lowest, Highest uint8 }
+
+// Spoken is the range that this agent speaks.
+func Spoken() Range { return Range{Lowest: oldest, Highest: newest} }
+
+// Has reports whether the range includes a version.
+func (r Range) Has(version uint8) bool { return r.Lowest <= version && version <= r.Highest }
+
+// Meet is what two ranges have in common; false: nothing.
+func (r Range) Meet(o Range) (Range, bool) {
+	common := Range{Lowest: max(r.Lowest, o.Lowest), Highest: min(r.Highest, o.Highest)}
+	return common, common.Lowest <= common.Highest
+}
+
+// String writes a range as people do: "1 to 2", or "1".
+func (r Range) String() string {
+	if r.Lowest == r.Highest {
+		return fmt.Sprint(r.Lowest)
+	}
+	return fmt.Sprintf("%d to %d", r.Lowest, r.Highest)
+}
+
+// Language is what stands in front of every heartbeat, whatever its version.
+type Language struct {
+	Speaks  Range
+	Written uint8 // the version of what follows
+}
+
+// sound reports whether a language makes sense: zero is no version, and nobody writes what he does not speak.
+func (l Language) sound() bool { return l.Speaks.Lowest > 0 && l.Speaks.Has(l.Written) }
+
+func (l Language) append(b []byte) []byte {
+	return append(b, l.Speaks.Lowest, l.Speaks.Highest, l.Written)
+}
+
+func (r *reader) language() Language {
+	l := Language{Speaks: Range{Lowest: r.u8(), Highest: r.u8()}, Written: r.u8()}
+	if !l.sound() {
+		r.fail("range of versions")
+	}
+	return l
+}
+
+// languageOf reads the front of a payload of any version.
+func languageOf(payload []byte) (Language, error) {
+	r := reader{rest: payload}
+	l := r.language()
+	return l, r.err
+}
