@@ -14,7 +14,8 @@ const (
 	keptDrift = 8 // what was put back lately, for status
 )
 
-// heal looks once a second whether the host still is as the agent made it, and puts back what somebody took away.
+// heal looks once a second whether the host still is as the agent made it, and puts back what somebody took away. What the guard has to
+// know is brought up to date with it.
 func (h *host) heal(ctx context.Context) {
 	for pause(ctx, healPause) {
 		var found []string
@@ -23,6 +24,7 @@ func (h *host) heal(ctx context.Context) {
 		}
 		broken := h.filter.Healthy()
 		h.do(ctx, func() { h.healed(found, broken) })
+		h.renewWill()
 	}
 }
 

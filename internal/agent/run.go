@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -144,11 +143,7 @@ func (h *host) openNetwork(secret []byte) error {
 	if h.network, err = h.openNetworks(secret); err != nil {
 		return err
 	}
-	will := guard.Will{PinDir: filepath.Join(h.opt.RunDir, pinDir), Local: netip.AddrPortFrom(h.config.Hosts[h.self].Address, 0)}
-	for _, f := range h.network.Farewells() {
-		will.Farewells = append(will.Farewells, guard.Farewell{To: f.To, Datagram: f.Bytes})
-	}
-	if h.guard, err = guard.Start(h.opt.Guard, will, h.log); err != nil {
+	if h.guard, err = guard.Start(h.opt.Guard, h.will(), h.log); err != nil {
 		return errors.Join(err, h.network.Close())
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -37,6 +38,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// loopback is the way to the other hosts of these tests.
+var loopback = Way{Local: netip.MustParseAddrPort("127.0.0.1:0")}
 
 func guardCommand() *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
@@ -77,8 +81,7 @@ func heard(t *testing.T, conn *net.UDPConn, patience time.Duration) [][]byte {
 func TestKilledAgentIsAnnouncedAfterItsLeaseIsTaken(t *testing.T) {
 	peer, address := listen(t)
 	dir := t.TempDir()
-	will, err := json.Marshal(Will{PinDir: dir, Local: netip.MustParseAddrPort("127.0.0.1:0"),
-		Farewells: []Farewell{{To: address, Datagram: []byte("sealed")}}})
+	will, err := json.Marshal(Will{PinDir: dir, Farewells: []Farewell{{Way: loopback, To: address, Datagram: []byte("sealed")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +116,7 @@ func TestKilledAgentIsAnnouncedAfterItsLeaseIsTaken(t *testing.T) {
 func TestDismissedGuardSaysNothing(t *testing.T) {
 	peer, address := listen(t)
 	dir := t.TempDir()
-	p, err := Start(guardCommand, Will{PinDir: dir, Local: netip.MustParseAddrPort("127.0.0.1:0"),
-		Farewells: []Farewell{{To: address, Datagram: []byte("sealed")}}}, slog.New(slog.DiscardHandler))
+	p, err := Start(guardCommand, Will{PinDir: dir, Farewells: []Farewell{{Way: loopback, To: address, Datagram: []byte("sealed")}}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +131,7 @@ func TestDismissedGuardSaysNothing(t *testing.T) {
 
 func TestGuardThatDiesIsStartedAgain(t *testing.T) {
 	_, address := listen(t)
-	p, err := Start(guardCommand, Will{PinDir: t.TempDir(), Local: netip.MustParseAddrPort("127.0.0.1:0"),
-		Farewells: []Farewell{{To: address}}}, slog.New(slog.DiscardHandler))
+	p, err := Start(guardCommand, Will{PinDir: t.TempDir(), Farewells: []Farewell{{Way: loopback, To: address}}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestGuardThatDiesIsStartedAgain(t *testing.T) {
 func TestFailedRevocationSendsNoFarewell(t *testing.T) {
 	peer, address := listen(t)
 	failure := errors.New("no such map")
-	err := execute(Will{Local: netip.MustParseAddrPort("127.0.0.1:0"), Farewells: []Farewell{{To: address, Datagram: []byte("x")}}},
+	err := execute(Will{Farewells: []Farewell{{Way: loopback, To: address, Datagram: []byte("x")}}},
 		func(string) error { return failure })
 	if !errors.Is(err, failure) {
 		t.Errorf("error %v, want %v", err, failure)
@@ -170,6 +171,8 @@ func TestWait(t *testing.T) {
 		{"pipe ends", `{"Will":{}}`, true, nil},
 		{"dismissed", `{"Will":{}}{"Dismiss":"dismissed"}`, false, nil},
 		{"garbage after the will", `{"Will":{}}{"Dismiss":"other"}`, true, nil},
+		{"another will", `{"Will":{}}{"Will":{"PinDir":"x"}}`, true, nil},
+		{"another will, dismissed", `{"Will":{}}{"Will":{}}{"Dismiss":"dismissed"}`, false, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, died, err := wait(bytes.NewReader([]byte(tc.in)))
@@ -178,4 +181,73 @@ func TestWait(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheLastWillCounts(t *testing.T) {
+	for _, tc := range []struct{ name, in, want string }{
+		{"one", `{"Will":{"PinDir":"1"}}`, "1"},
+		{"three", `{"Will":{"PinDir":"1"}}{"Will":{"PinDir":"2"}}{"Will":{"PinDir":"3"}}`, "3"},
+		{"the last is cut short", `{"Will":{"PinDir":"1"}}{"Will":{"PinDir":"2"`, "1"},
+		{"as many as there may be", strings.Repeat(`{"Will":{"PinDir":"`+strings.Repeat("x", 1000)+`"}}`, 1000) + `{"Will":{"PinDir":"last"}}`, "last"},
+		{"one that is too long", `{"Will":{"PinDir":"1"}}{"Will":{"PinDir":"` + strings.Repeat("x", 2*maxMessage) + `"}}`, "1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if will, died, err := wait(strings.NewReader(tc.in)); err != nil || !died || will.PinDir != tc.want {
+				t.Errorf("will %.20q, died %v, error %v; want %q", will.PinDir, died, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestReplacedWillIsCarriedOut(t *testing.T) {
+	first, firstAddress := listen(t)
+	second, secondAddress := listen(t)
+	dir := t.TempDir()
+	p, err := Start(guardCommand, Will{PinDir: dir, Farewells: []Farewell{{Way: loopback, To: firstAddress, Datagram: []byte("old")}}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := Will{PinDir: dir, Farewells: []Farewell{{Way: Way{Local: loopback.Local, Device: "none"}, To: firstAddress, Datagram: []byte("lost")},
+		{Way: loopback, To: secondAddress, Datagram: []byte("new")}}}
+	for range 2 { // the second changes nothing
+		if err := p.Replace(next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.mu.Lock()
+	p.pipe.Close() // as if the agent had died
+	p.mu.Unlock()
+	if got := heard(t, second, time.Second); len(got) != len(repeats) || string(got[0]) != "new" {
+		t.Errorf("heard %q, want the new farewell %d times although another way is gone", got, len(repeats))
+	}
+	if got := heard(t, first, 10*time.Millisecond); len(got) > 0 {
+		t.Errorf("heard %q of the old will", got)
+	}
+	p.Dismiss()
+}
+
+// TestFrozenGuardIsReplaced: a guard that does not read keeps nobody waiting, and its successor has the new will.
+func TestFrozenGuardIsReplaced(t *testing.T) {
+	peer, address := listen(t)
+	p, err := Start(guardCommand, Will{PinDir: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen := p.PID()
+	if err := syscall.Kill(frozen, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	full := Will{PinDir: t.TempDir(), Farewells: []Farewell{{Way: loopback, To: address, Datagram: make([]byte, 200<<10)}}} // more than a pipe holds
+	if err := p.Replace(full); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("error %v, want that of a deadline", err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); p.PID() == frozen; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no new guard after 10 s")
+		}
+	}
+	if got := heard(t, peer, 50*time.Millisecond); len(got) > 0 {
+		t.Error("a farewell was sent for an agent that lives")
+	}
+	p.Dismiss()
 }

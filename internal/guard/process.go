@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"reflect"
 	"sync"
 	"syscall"
 	"time"
@@ -15,13 +16,16 @@ import (
 // restartPause keeps a guard that cannot run from being started in a tight loop.
 const restartPause = time.Second
 
+// tellWait bounds a write to the guard, which reads at once unless it is frozen.
+const tellWait = time.Second
+
 // Process is the agent's hold on its guard.
 type Process struct {
 	command func() *exec.Cmd
-	will    Will
 	log     *slog.Logger
 
 	mu        sync.Mutex
+	will      Will
 	cmd       *exec.Cmd
 	pipe      io.WriteCloser
 	dismissed bool
@@ -51,13 +55,13 @@ func (p *Process) spawn() error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start guard: %w", err)
 	}
-	if err := json.NewEncoder(pipe).Encode(message{Will: &p.will}); err != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := tell(pipe, message{Will: &p.will}); err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		return fmt.Errorf("tell guard what to do: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.cmd, p.pipe = cmd, pipe
 	if p.dismissed { // while it was starting
 		p.dismissLocked()
@@ -65,9 +69,35 @@ func (p *Process) spawn() error {
 	return nil
 }
 
+// tell writes a message, and does not wait for a guard that does not read.
+func tell(pipe io.WriteCloser, m message) error {
+	if timed, ok := pipe.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		if err := timed.SetWriteDeadline(time.Now().Add(tellWait)); err != nil {
+			return fmt.Errorf("limit time to write: %w", err)
+		}
+	}
+	return json.NewEncoder(pipe).Encode(m)
+}
+
+// Replace gives the guard another will in the place of the one that it has, if they differ. A guard that cannot be told, because it
+// is frozen, is killed: it is started again with the new will, and half a message must not be taken for a death.
+func (p *Process) Replace(will Will) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dismissed || reflect.DeepEqual(will, p.will) {
+		return nil
+	}
+	p.will = will
+	if err := tell(p.pipe, message{Will: &will}); err != nil {
+		_ = p.cmd.Process.Kill() // if it has ended already, it is being started again
+		return fmt.Errorf("tell guard its new will: %w", err)
+	}
+	return nil
+}
+
 // dismissLocked tells the running guard to end. A guard that is dead already needs no telling: errors do not matter.
 func (p *Process) dismissLocked() {
-	_ = json.NewEncoder(p.pipe).Encode(message{Dismiss: dismissal})
+	_ = tell(p.pipe, message{Dismiss: dismissal})
 	_ = p.pipe.Close()
 }
 

@@ -1,82 +1,132 @@
 package guard
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// maxWill bounds what the guard reads: 32 farewells of at most 1.5 KB, base64, with room to spare.
-const maxWill = 256 << 10
+// maxMessage bounds what the guard reads at a time: 31 farewells on each of 16 networks, with room to spare.
+const maxMessage = 256 << 10
 
 // ErrNoWill says that the pipe ended before the agent had said what to do.
 var ErrNoWill = errors.New("the agent ended before its guard was told what to do")
 
 // Will is what the guard does when its agent dies.
 type Will struct {
-	PinDir    string         // the filter's directory, whose lease is taken away
-	Local     netip.AddrPort // source of the farewells; port 0: any
+	PinDir    string // the filter's directory, whose lease is taken away
 	Farewells []Farewell
 }
 
-// Farewell is one sealed datagram.
+// Farewell is one sealed datagram, and the way that it goes.
 type Farewell struct {
+	Way
 	To       netip.AddrPort
 	Datagram []byte
+}
+
+// Way is what a datagram leaves by.
+type Way struct {
+	Local  netip.AddrPort // its source; port 0: any
+	Device string         // the interface; empty: what the routes say
 }
 
 // dismissal is what the agent writes when it leaves in good order. Anything else, an end of the pipe above all, is a death.
 const dismissal = "dismissed"
 
-// message is what travels through the pipe: the will first, then perhaps a dismissal.
+// message is what travels through the pipe: the will first, then perhaps other wills in its place, then perhaps a dismissal.
 type message struct {
 	Will    *Will  `json:",omitempty"`
 	Dismiss string `json:",omitempty"`
 }
 
-// wait reads the will and reports whether the agent died after that.
-func wait(r io.Reader) (Will, bool, error) {
-	dec := json.NewDecoder(io.LimitReader(r, maxWill))
-	var first message
-	if err := dec.Decode(&first); err != nil || first.Will == nil {
-		return Will{}, false, ErrNoWill
+// wait reads wills until there is something else, and reports the last of them and whether the agent died after it. A will that was cut
+// short does not count: the one before is still good.
+func wait(r io.Reader) (will Will, died bool, err error) {
+	limited := &io.LimitedReader{R: r}
+	dec := json.NewDecoder(limited)
+	for known := false; ; known = true {
+		limited.N = maxMessage
+		var m message
+		err := dec.Decode(&m)
+		switch {
+		case err == nil && m.Will != nil:
+			will = *m.Will
+		case !known:
+			return Will{}, false, ErrNoWill
+		default:
+			return will, err != nil || m.Dismiss != dismissal, nil
+		}
 	}
-	var last message
-	if err := dec.Decode(&last); err == nil && last.Dismiss == dismissal {
-		return *first.Will, false, nil
-	}
-	return *first.Will, true, nil
 }
 
 // repeats are the pauses before each round of farewells: one datagram may be lost, three in 20 ms hardly.
 var repeats = [...]time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond}
 
-// execute carries out the will: the lease first, so that nothing is accepted here when the others take over.
+// execute carries out the will: the lease first, so that nothing is accepted here when the others take over. A way that is gone keeps
+// no farewell from going by another.
 func execute(w Will, revoke func(pinDir string) error) error {
 	revoked := revoke(w.PinDir)
 	if revoked != nil {
 		// Saying goodbye while the kernel still accepts would put two owners on one bucket: let silence and lease do it.
 		return fmt.Errorf("revoke lease in %s: %w", w.PinDir, revoked)
 	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(w.Local))
-	if err != nil {
-		return fmt.Errorf("open socket on %s for farewells: %w", w.Local, err)
+	sockets, failed := open(w.Farewells)
+	for _, conn := range sockets {
+		defer conn.Close()
 	}
-	defer conn.Close()
-	var failed error
 	for _, pause := range repeats {
 		time.Sleep(pause)
 		for _, f := range w.Farewells {
-			if _, err := conn.WriteToUDPAddrPort(f.Datagram, f.To); err != nil {
+			conn := sockets[f.Way]
+			if conn == nil {
+				continue
+			}
+			if _, err := conn.WriteTo(f.Datagram, net.UDPAddrFromAddrPort(f.To)); err != nil {
 				failed = fmt.Errorf("send farewell to %s: %w", f.To, err)
 			}
 		}
 	}
 	return failed
+}
+
+// open makes a socket for each way that can be gone. The error is of those that cannot.
+func open(list []Farewell) (map[Way]net.PacketConn, error) {
+	sockets := map[Way]net.PacketConn{}
+	var failed error
+	for _, f := range list {
+		if _, done := sockets[f.Way]; done {
+			continue
+		}
+		listen := net.ListenConfig{Control: f.bind}
+		conn, err := listen.ListenPacket(context.Background(), "udp", f.Local.String())
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("open socket on %s %s for farewells: %w", f.Local, f.Device, err))
+			conn = nil
+		}
+		sockets[f.Way] = conn
+	}
+	maps.DeleteFunc(sockets, func(_ Way, conn net.PacketConn) bool { return conn == nil })
+	return sockets, failed
+}
+
+// bind keeps a socket on its interface.
+func (w Way) bind(_, _ string, raw syscall.RawConn) error {
+	if w.Device == "" {
+		return nil
+	}
+	var failed error
+	err := raw.Control(func(fd uintptr) { failed = unix.BindToDevice(int(fd), w.Device) })
+	return errors.Join(err, failed)
 }
 
 // Main is the guard process: it returns when the agent has ended, after carrying out its will if it died.

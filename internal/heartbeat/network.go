@@ -43,8 +43,10 @@ type Options struct {
 
 // Packet is a datagram and where it has to go.
 type Packet struct {
-	To    netip.AddrPort
-	Bytes []byte
+	Local  netip.Addr // the address to send it from
+	Device string     // the interface to send it on; empty: what the routes say
+	To     netip.AddrPort
+	Bytes  []byte
 }
 
 // Received is a heartbeat that was heard, or a farewell.

@@ -308,8 +308,24 @@ func (v *voice) newest(in Received) bool {
 }
 
 // Farewells are the last words of this boot for each other host, to be sent by whoever notices that the agent has died. They
-// go by the first network: where the others are on the rest is not known for ever.
-func (g *Networks) Farewells() []Packet { return g.list[0].Farewells() }
+// go by every network that works at present, to where the others are on it: ask again now and then, for that changes.
+func (g *Networks) Farewells() []Packet {
+	var packets []Packet
+	for _, n := range g.list {
+		local, err := n.address()
+		if err != nil {
+			continue
+		}
+		for _, p := range n.Farewells() {
+			p.Local = local
+			if n.followed != nil {
+				p.Device = n.Interface
+			}
+			packets = append(packets, p)
+		}
+	}
+	return packets
+}
 
 // SayFarewell tells the others that this boot will say nothing any more. Nothing that is sent later is heard.
 func (g *Networks) SayFarewell() {
