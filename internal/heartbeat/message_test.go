@@ -103,7 +103,10 @@ func drawMessage(t *rapid.T) Message {
 		}
 		m.Words = append(m.Words, w)
 	}
-	if m.Registers.Digest = register.Digest(rapid.Uint64().Draw(t, "registers")); m.Registers.Digest != 0 {
+	if m.Written >= VersionSections {
+		m.Registers.Digest = register.Digest(rapid.Uint64().Draw(t, "registers"))
+	}
+	if m.Registers.Digest != 0 {
 		for i := range rapid.IntRange(0, 3).Draw(t, "entries") {
 			m.Registers.Entries = append(m.Registers.Entries, register.Entry{Key: "k" + string(rune('0'+i)), Value: rapid.StringN(0, 8, 32).Draw(t, "value"),
 				Version: register.Version{Number: rapid.Uint64Range(1, 1<<40).Draw(t, "version"), Host: rapid.Uint8Max(31).Draw(t, "host")}})

@@ -62,7 +62,7 @@ func TestRegistersThatCannotBeRead(t *testing.T) {
 		{"entry that is none", slices.Concat(seven, []byte{0, 0, 0}), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			empty, err := Message{}.Append(nil)
+			empty, err := Message{Language: latest}.Append(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
