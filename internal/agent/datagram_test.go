@@ -19,6 +19,12 @@ import (
 	"github.com/muster-ha/muster/internal/lab"
 )
 
+// unicast is a farm whose hosts send each other every heartbeat at one port, where it can be recorded.
+func unicast(t *testing.T) *lab.Lab {
+	t.Helper()
+	return farm(t, strings.Replace(lab.DefaultConfig, "\nvips:", "\nheartbeat: {multicast: {disabled: true}}\nvips:", 1))
+}
+
 // recorded is what one host sent to another: UDP payloads as they were on the wire.
 func recorded(t *testing.T, at, from *lab.Host, n int) [][]byte {
 	t.Helper()
@@ -36,10 +42,10 @@ func recorded(t *testing.T, at, from *lab.Host, n int) [][]byte {
 	}
 	defer conn.Close()
 	var list [][]byte
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
 	for frame := make([]byte, 2048); len(list) < n; {
-		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
 		size, _, err := conn.ReadFrom(frame)
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +122,7 @@ func flip(b byte) byte { return b ^ 0x55 }
 
 func TestBadDatagramsAreCountedAndChangeNothing(t *testing.T) {
 	const n = 50
-	l := farm(t, "")
+	l := unicast(t)
 	a, b := l.Host("a"), l.Host("b")
 	wire := recorded(t, a, b, n)
 	future := altered(wire, 32, flip) // a sequence number far ahead: no replay, so the seal has to tell
@@ -159,7 +165,7 @@ func TestBadDatagramsAreCountedAndChangeNothing(t *testing.T) {
 }
 
 func TestRecordingOfAnEarlierBootChangesNothing(t *testing.T) {
-	l := farm(t, "")
+	l := unicast(t)
 	a, b := l.Host("a"), l.Host("b")
 	old := recorded(t, a, b, 50)
 	kill(t, b)
