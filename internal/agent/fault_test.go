@@ -22,6 +22,9 @@ func TestKilledAgentIsPutOutAtOnce(t *testing.T) {
 			members(t, l.Host(name), "a", "c")
 			view := lastEvent(t, l.Host(name), "view_installed")
 			quickest = min(quickest, view.At.Sub(at))
+			if view.Text != "a, c" {
+				t.Errorf("%s: the event of the view says %q, not whom it holds", name, view.Text)
+			}
 			t.Logf("%s: view %d %v after the kill", name, view.Epoch, view.At.Sub(at))
 		}
 		start(t, l, "b")

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"os"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
@@ -23,7 +24,7 @@ var eventKinds = map[member.EventKind]string{
 // tell reports what happened to the journal, the log and systemd.
 func (h *host) tell() {
 	for _, e := range h.machine.Events() {
-		event := api.Event{At: e.At, Kind: eventKinds[e.Kind], Host: h.name(e.Host), Epoch: e.View.Epoch, Text: e.Detail}
+		event := api.Event{At: e.At, Kind: eventKinds[e.Kind], Host: h.name(e.Host), Epoch: e.View.Epoch, Text: h.words(e)}
 		h.events.Add(event)
 		h.log.Info(event.Kind, "host", event.Host, "epoch", event.Epoch, "why", event.Text)
 	}
@@ -31,6 +32,18 @@ func (h *host) tell() {
 		h.ready = true
 		notify(daemon.SdNotifyReady)
 	}
+}
+
+// words is why something happened; of a view that is used now, whom it holds.
+func (h *host) words(e member.Event) string {
+	if e.Kind != member.ViewInstalled {
+		return e.Detail
+	}
+	var names []string
+	for id := range e.Members.All() {
+		names = append(names, h.name(id))
+	}
+	return strings.Join(names, ", ")
 }
 
 // record adds an event of the agent's own.

@@ -98,7 +98,7 @@ func (m *Machine) Events() []Event {
 }
 
 func (m *Machine) event(now time.Time, kind EventKind, host ID, detail string) {
-	m.events = push(m.events, Event{At: now, Kind: kind, Host: host, View: m.view.ViewID, Detail: detail})
+	m.events = push(m.events, Event{At: now, Kind: kind, Host: host, View: m.view.ViewID, Members: m.view.Set(), Detail: detail})
 }
 
 func push(events []Event, e Event) []Event {

@@ -108,11 +108,12 @@ type Step struct {
 
 // Event is something worth telling a person, in order of happening.
 type Event struct {
-	At     time.Time
-	Kind   EventKind
-	Host   ID     // whom it is about
-	View   ViewID // the view it led to or belongs to
-	Detail string // why, in words
+	At      time.Time
+	Kind    EventKind
+	Host    ID     // whom it is about
+	View    ViewID // the view it led to or belongs to
+	Members Set    // of that view; empty: there is none
+	Detail  string // why, in words
 }
 
 // EventKind names an Event.
