@@ -7,6 +7,10 @@
 // alone replaces its own part and nothing else. Results of another machine or kernel are thrown away, for figures of two machines
 // do not belong in one table.
 //
+// Rivals are started on the same hosts as Muster and get the same faults: corosync as Debian has it, memberlist as a library, which this
+// program runs itself when its first argument is `memberlist`. What each of them says about its members is read from its log,
+// with the times in it, by one journal for all.
+//
 // Failure behaviour: a row that cannot be measured keeps its earlier result and fails the run; a figure that misses what is wanted
 // is written down as missed and fails the run. Labs are taken down in any case.
 //

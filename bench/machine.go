@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,8 @@ type machine struct {
 	Go         string `json:"go"`
 	Keepalived string `json:"keepalived"`
 	StressNG   string `json:"stress_ng"`
+	Corosync   string `json:"corosync"`
+	Memberlist string `json:"memberlist"`
 }
 
 func thisMachine() (machine, error) {
@@ -37,7 +40,22 @@ func thisMachine() (machine, error) {
 	}
 	return machine{CPU: modelName(string(cpus)), Cores: runtime.NumCPU(), MemoryMB: int(info.Totalram * uint64(info.Unit) >> 20),
 		Kernel: unix.ByteSliceToString(name.Release[:]), Go: runtime.Version(),
-		Keepalived: firstLine("keepalived", "--version"), StressNG: firstLine("stress-ng", "--version")}, nil
+		Keepalived: firstLine("keepalived", "--version"), StressNG: firstLine("stress-ng", "--version"),
+		Corosync: firstLine("corosync", "-v"), Memberlist: "memberlist " + moduleVersion("github.com/hashicorp/memberlist")}, nil
+}
+
+// moduleVersion is the version of a module that this program is built with.
+func moduleVersion(path string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, m := range info.Deps {
+		if m.Path == path {
+			return m.Version
+		}
+	}
+	return "unknown"
 }
 
 // modelName takes the processor's name out of /proc/cpuinfo.

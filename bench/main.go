@@ -27,6 +27,12 @@ type bench struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == memberlistCommand {
+		if err := runMemberlist(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
 	list := flag.Bool("list", false, "list the rows")
 	n := flag.Int("n", 0, "repetitions, for a quick look (default: each row's own number); nothing is written down then")
 	page := flag.Bool("page", false, "only write the page anew, of what is known")

@@ -29,8 +29,8 @@ func makePage(all results, list []row) []byte {
 	m := all.Machine
 	fmt.Fprintf(&page, `# Measured figures
 
-Written by `+"`make bench`"+` (root; keepalived and stress-ng from Debian). Every figure was measured in a lab of real agents on
-one machine: three hosts and a client, each a network namespace on a Linux bridge, all on the same processor cores. Figures on
+Written by `+"`make bench`"+` (root; keepalived, corosync and stress-ng from Debian). Every figure was measured in a lab of real agents on
+one machine: three hosts and a client, or as many as the row says, each a network namespace on a Linux bridge, all on the same processor cores. Figures on
 real hosts are better where the cores are shared here, and worse by what a real network takes.
 
 | | |
@@ -38,10 +38,10 @@ real hosts are better where the cores are shared here, and worse by what a real 
 | processor | %s, %d cores |
 | memory | %d MB |
 | kernel | %s |
-| tools | %s; %s; %s |
+| tools | %s; %s; %s; %s; %s |
 
 A figure with nothing in *wanted* is reported and judged by nobody. *min* and *max* are of all *n* measurements: none is left out.
-`, m.CPU, m.Cores, m.MemoryMB, m.Kernel, m.Go, m.Keepalived, m.StressNG)
+`, m.CPU, m.Cores, m.MemoryMB, m.Kernel, m.Go, m.Keepalived, m.StressNG, m.Corosync, m.Memberlist)
 	for _, r := range list {
 		writeRow(&page, r, all.Rows)
 	}

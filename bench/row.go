@@ -16,7 +16,8 @@ type row struct {
 
 // rows lists them all, in the order of the page.
 func rows() []row {
-	return []row{cutRow(), killRow(), gapRow(), surviveRow(), overlapRow(), filterRow(), lossRow(), stressRow(), frozenRow(), footprintRow()}
+	return []row{cutRow(), killRow(), gapRow(), surviveRow(), overlapRow(), filterRow(), lossRow(), stressRow(), frozenRow(), footprintRow(),
+		detectRow(), detectSevenRow()}
 }
 
 // choose finds rows by name; no names: all.
