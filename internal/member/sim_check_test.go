@@ -12,15 +12,17 @@ import (
 // togetherFor is how long two hosts must have heard each other without a gap of the detection time before an overlap
 // between them counts as a fault: the time that two cut-off parts may take to become one view again, or to find out
 // that they cannot.
-const togetherFor = 2 * detection
+func (w *world) togetherFor() time.Duration { return 2 * w.detection() }
 
 // longGap is a silence that ends being together. It is the detection time less what the two ends may differ in noticing that
 // a line has been cut: the time between two heartbeats, and their way.
-const longGap = detection - 3*interval
+func (w *world) longGap() time.Duration { return w.detection() - 3*w.interval() }
 
 // shortGap is a silence after which a host may stop to make its lease depend on the silent one: five intervals, less the
 // tick in which it notices.
-const shortGap = 4 * interval
+func (w *world) shortGap() time.Duration {
+	return w.detection()/3 - w.interval()
+}
 
 // checker knows what must never be.
 type checker struct {
@@ -73,10 +75,10 @@ func (c *checker) started(h *simHost) {
 func (c *checker) heard(h *simHost, p packet) {
 	r := &c.hearing[h.id][p.from]
 	now := h.world.now
-	if r.boot != p.boot || now.Sub(r.last) >= longGap {
+	if r.boot != p.boot || now.Sub(r.last) >= h.world.longGap() {
 		r.since = now
 	}
-	if r.boot != p.boot || now.Sub(r.last) >= shortGap {
+	if r.boot != p.boot || now.Sub(r.last) >= h.world.shortGap() {
 		r.steady = now
 	}
 	r.boot, r.last = p.boot, now
@@ -118,7 +120,7 @@ func (c *checker) together(a, b *simHost) time.Duration {
 func (c *checker) hears(a, b *simHost) time.Duration {
 	r := c.hearing[a.id][b.id]
 	now := a.world.now
-	if !a.alive || !b.alive || r.boot != b.boot || now.Sub(r.last) >= longGap {
+	if !a.alive || !b.alive || r.boot != b.boot || now.Sub(r.last) >= a.world.longGap() {
 		return 0
 	}
 	return now.Sub(r.since)
@@ -142,7 +144,7 @@ func (c *checker) step(w *world) error {
 
 // leaseInTime: whatever happens to the agent, its kernel stops accepting before the others may take over.
 func (c *checker) leaseInTime(a *simHost) {
-	limit := time.Duration(timing.Lease) * interval
+	limit := time.Duration(a.world.timing.Lease) * a.world.interval()
 	if left := a.filter.lease.Sub(a.world.now); left > limit {
 		c.fail("host %d has a lease of another %v", a.id, left)
 	}
@@ -168,14 +170,14 @@ func (c *checker) disjoint(a, b *simHost) {
 
 // excuse reports whether an overlap was unavoidable: the two have not been hearing each other for long enough.
 func (c *checker) excuse(a, b *simHost) (string, bool) {
-	if d := c.together(a, b); d >= togetherFor {
+	if d := c.together(a, b); d >= a.world.togetherFor() {
 		return fmt.Sprintf("they have heard each other for %v", d), false
 	}
 	for _, k := range a.world.hosts {
 		if k == a || k == b || !a.filter.has(k) && !b.filter.has(k) {
 			continue
 		}
-		if d := min(c.together(a, k), c.together(b, k)); d >= togetherFor {
+		if d := min(c.together(a, k), c.together(b, k)); d >= a.world.togetherFor() {
 			return fmt.Sprintf("both have heard host %d and been heard by it for %v", k.id, d), false
 		}
 	}
@@ -199,7 +201,7 @@ func (c *checker) leaseTooLong(a, b *simHost) string {
 		return ""
 	}
 	for _, m := range b.filter.view.Members {
-		if d := c.steadily(a, m); view.Names(m.ID, m.Boot) && d >= detection {
+		if d := c.steadily(a, m); view.Names(m.ID, m.Boot) && d >= a.world.detection() {
 			return fmt.Sprintf("host %d of both views, whom host %d has heard for %v, cannot have confirmed that lease", m.ID, a.id, d)
 		}
 	}
@@ -209,7 +211,7 @@ func (c *checker) leaseTooLong(a, b *simHost) string {
 // steadily is how long a has been hearing a member without even a short gap.
 func (c *checker) steadily(a *simHost, m member.Member) time.Duration {
 	r := c.hearing[a.id][m.ID]
-	if now := a.world.now; a.alive && r.boot == m.Boot && now.Sub(r.last) < shortGap {
+	if now := a.world.now; a.alive && r.boot == m.Boot && now.Sub(r.last) < a.world.shortGap() {
 		return now.Sub(r.steady)
 	}
 	return 0

@@ -56,13 +56,13 @@ func (h *simHost) start() {
 	h.seq, h.waiting, h.held, h.steps, h.busy = 0, nil, nil, nil, false
 	h.filter = filter{version: h.filter.version + 1}
 	h.machine = member.New(member.Params{
-		Self: h.id, Boot: h.boot, Hosts: len(w.hosts), Timing: timing,
+		Self: h.id, Boot: h.boot, Hosts: len(w.hosts), Timing: w.timing,
 		HighEpoch: h.savedEpoch, Config: h.config, Attrs: h.attrs,
 	}, w.now)
 	w.check.started(h)
 	w.logf("host %d starts, boot %d", h.id, h.boot)
 	h.act(h.machine.SetConfigs(w.now, h.config, h.pending, h.attrs))
-	h.later(w.between(0, interval), h.tick)
+	h.later(w.between(0, w.interval()), h.tick)
 }
 
 // later does something in this life of the agent. While the agent is paused it waits.
@@ -87,7 +87,7 @@ func (h *simHost) tick() {
 	h.act(h.machine.Tick(h.world.now))
 	h.speak()
 	h.renew()
-	h.later(interval, h.tick)
+	h.later(h.world.interval(), h.tick)
 }
 
 func (h *simHost) deliver(p packet) {
@@ -141,7 +141,7 @@ func (h *simHost) renew() {
 	}
 	h.filter.lease = h.machine.Lease(h.world.now)
 	if h.world.sabot.selfishLease && !h.machine.View().IsZero() {
-		h.filter.lease = h.world.now.Add(time.Duration(timing.Lease) * interval)
+		h.filter.lease = h.world.now.Add(time.Duration(h.world.timing.Lease) * h.world.interval())
 	}
 }
 
@@ -276,13 +276,13 @@ func (h *simHost) leave() {
 	h.world.logf("host %d leaves", h.id)
 	h.leaving = true
 	h.act(h.machine.Leave(h.world.now))
-	h.later(interval, h.leaveWhenDrained)
+	h.later(h.world.interval(), h.leaveWhenDrained)
 }
 
 func (h *simHost) leaveWhenDrained() {
 	m, in := h.machine.View().Member(h.id)
 	if in && (m.Weight > 0 || !h.machine.IsInstalled()) {
-		h.later(interval, h.leaveWhenDrained)
+		h.later(h.world.interval(), h.leaveWhenDrained)
 		return
 	}
 	h.world.logf("host %d has left", h.id)

@@ -11,6 +11,7 @@ import (
 
 const interval = 20 * time.Millisecond
 
+// timing is what worlds have that need nothing else.
 var timing = member.Timing{Interval: interval, Tolerance: 15, Lease: 10}
 
 const detection = 15 * interval
@@ -31,6 +32,8 @@ type world struct {
 	sabot sabotage
 	boots uint64
 	trace func(string) // nil: off
+
+	timing member.Timing
 
 	rankings map[member.ConfigID]*balance.Rankings
 	tables   map[tableKey]*balance.Table
@@ -54,7 +57,7 @@ type sabotage struct {
 func newWorld(seed uint64, hosts int) *world {
 	w := &world{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6d7573746572)), now: epochStart,
-		rankings: map[member.ConfigID]*balance.Rankings{}, tables: map[tableKey]*balance.Table{},
+		rankings: map[member.ConfigID]*balance.Rankings{}, tables: map[tableKey]*balance.Table{}, timing: timing,
 	}
 	w.net = newNetwork(hosts)
 	w.check = newChecker(hosts)
@@ -123,6 +126,14 @@ func (w *world) between(lo, hi time.Duration) time.Duration {
 }
 
 func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+// interval is the time between heartbeats.
+func (w *world) interval() time.Duration { return w.timing.Interval }
+
+// detection is the silence after which a host is no longer heard.
+func (w *world) detection() time.Duration {
+	return time.Duration(w.timing.Tolerance) * w.timing.Interval
+}
 
 // event is something that happens at a time; events at the same time happen in the order in which they were made.
 type event struct {
