@@ -16,7 +16,7 @@ const keptEvents = 1024
 // eventKinds are the machine's events in the API's words.
 var eventKinds = map[member.EventKind]string{
 	member.HostHeard: "host_heard", member.HostSilent: "host_silent", member.HostLeft: "host_left",
-	member.LinkUp: "link_up", member.LinkDown: "link_down",
+	member.LinkUp: "link_up", member.LinkDown: "link_down", member.LinkHeld: "link_held",
 	member.ViewProposed: "view_proposed", member.ViewAccepted: "view_accepted", member.ViewInstalled: "view_installed",
 	member.PutOut: "put_out", member.Stalled: "stalled",
 }

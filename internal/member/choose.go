@@ -22,8 +22,9 @@ func (o offer) preferred() ConfigID {
 // surroundings is all that a host knows of the cluster: a pure input to the choice of who takes part.
 type surroundings struct {
 	self   ID
-	known  Set // hosts that may take part, self included
-	links  graph
+	known  Set   // hosts that may take part, self included
+	links  graph // that count
+	held   graph // of hosts that hear each other, whether that counts or not
 	offers [MaxHosts]offer
 }
 
@@ -43,7 +44,7 @@ func (s *surroundings) choose() choice {
 			break
 		}
 		best.in = best.hosts.Has(s.self)
-		near := s.links.linkedTo(best.hosts)
+		near := s.links.linkedTo(best.hosts) | s.held.linkedTo(best.hosts)
 		if best.in || near.Has(s.self) {
 			return best
 		}

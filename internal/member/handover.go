@@ -16,6 +16,7 @@ type departure struct {
 	boot   Boot // zero: nobody
 	seq    uint64
 	waited time.Duration
+	others bool // hosts that we hear and that are not in the view hear it too: they may go on confirming it when we do not any more
 }
 
 // accept takes a view as the one that counts. What the filter owns is cut down before anything else.
@@ -45,10 +46,23 @@ func (m *Machine) partWith(v View) {
 		case d.boot != 0 && d.boot == boot: // already waited for
 		case boot != p.boot: // in our view, and yet never heard
 			*d = departure{boot: boot}
+		case was && m.isHeardOutside(v, id, boot):
+			*d = departure{boot: boot, seq: p.last.Seq, others: true}
 		case m.Hears(id) && (was || p.linked && !p.outside()):
 			*d = departure{boot: boot, seq: p.last.Seq, waited: p.silence}
 		}
 	}
+}
+
+// isHeardOutside reports whether a host that we hear, and that is not in a view, says to hear that boot. Members of the view wait for
+// those whom they hear themselves.
+func (m *Machine) isHeardOutside(v View, id ID, boot Boot) bool {
+	for other := range (m.Heard() &^ v.Set()).Without(id).All() {
+		if _, ok := m.peers[other].hearsBoot(id, boot); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // gone reports whether a departed host can no longer accept anything that depends on us.
@@ -56,6 +70,8 @@ func (m *Machine) gone(id ID) bool {
 	d, p := &m.departed[id], &m.peers[id]
 	switch {
 	case d.boot == 0 || p.isPast(d.boot) || d.waited >= m.detection():
+		return true
+	case d.others && !m.Hears(id) && !m.isHeardOutside(m.view, id, d.boot):
 		return true
 	default:
 		return p.boot == d.boot && p.outside()

@@ -2,7 +2,7 @@ package member
 
 import "time"
 
-// updateLinks works out with whom the link is up both ways.
+// updateLinks works out with whom the link is up both ways, and which of these links count.
 func (m *Machine) updateLinks(now time.Time) {
 	for id := range ID(MaxHosts) {
 		p := &m.peers[id]
@@ -10,12 +10,26 @@ func (m *Machine) updateLinks(now time.Time) {
 		if m.Hears(id) {
 			_, up = p.hearsBoot(m.self, m.boot)
 		}
-		if up == p.linked {
-			continue
+		if up != p.linked {
+			p.linked, m.out.Send = up, true
+			m.linkEvent(now, id, up)
 		}
-		p.linked, m.out.Send = up, true
-		m.linkEvent(now, id, up)
+		m.updateCounts(now, id)
 	}
+}
+
+// updateCounts works out whether a link counts.
+func (m *Machine) updateCounts(now time.Time, id ID) {
+	p := &m.peers[id]
+	counts := p.linked && (p.counts || p.damp.left(m.detection()) == 0)
+	if counts == p.counts {
+		return
+	}
+	p.counts, m.out.Send = counts, true
+	if counts {
+		return
+	}
+	m.fall(now, id, "it goes up and down")
 }
 
 func (m *Machine) linkEvent(now time.Time, id ID, up bool) {
@@ -29,11 +43,11 @@ func (m *Machine) linkEvent(now time.Time, id ID, up bool) {
 	}
 }
 
-// Links is the hosts with whom the link is up both ways, and this host.
+// Links is the hosts with whom the link is up both ways and counts, and this host.
 func (m *Machine) Links() Set {
 	s := Of(m.self)
 	for id := range ID(MaxHosts) {
-		if m.peers[id].linked {
+		if m.peers[id].counts {
 			s = s.With(id)
 		}
 	}
@@ -75,6 +89,7 @@ func (m *Machine) surroundings() *surroundings {
 		s.offers[id] = offer{inUse: last.Config, pending: last.Pending}
 		s.links[id] = last.Links.Without(id)
 	}
+	s.held = m.near(heard)
 	m.addUnheard(s, heard.With(m.self))
 	s.makeMutual(heard.With(m.self))
 	return s
@@ -100,22 +115,15 @@ func (m *Machine) addUnheard(s *surroundings, heard Set) {
 	}
 }
 
-// makeMutual keeps the links that both ends confirm, where we have the word of both. Our own word is enough for ours: it
-// already includes that the other hears us, and the other is about to learn the same.
+// makeMutual keeps the links that both ends confirm, where we have the word of both. Our own word is not enough for ours: the other
+// end may have seen it fall where we have not, and hold it.
 func (s *surroundings) makeMutual(heard Set) {
 	said := s.links
 	for id := range heard.All() {
 		for other := range (said[id] & heard).All() {
-			if !said[other].Has(id) && id != s.self && other != s.self {
+			if !said[other].Has(id) {
 				s.links[id] = s.links[id].Without(other)
 			}
-		}
-	}
-	for id := range heard.Without(s.self).All() {
-		if said[s.self].Has(id) {
-			s.links[id] = s.links[id].With(s.self)
-		} else {
-			s.links[id] = s.links[id].Without(s.self)
 		}
 	}
 	for id := range heard.All() {

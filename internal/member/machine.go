@@ -64,6 +64,7 @@ func (m *Machine) Tick(now time.Time) Output {
 	}
 	for id := range ID(MaxHosts) {
 		m.agePeer(id, now)
+		m.peers[id].damp.pass(counted, m.peers[id].linked)
 	}
 	for id := range m.departed {
 		m.departed[id].waited += counted

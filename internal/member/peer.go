@@ -15,10 +15,12 @@ type peer struct {
 	last    Heartbeat // the newest of that boot
 	heardAt time.Time
 	silence time.Duration // counted in our own ticks
-	linked  bool          // as last worked out
-	fresh   bool          // when last heard, it confirmed a heartbeat of ours that was quite new
-	arrived uint64        // which of the 64 sequence numbers up to last.Seq arrived, the newest in bit 0
-	span    int           // how many of them count: fewer than 64 after a boot
+	linked  bool          // both hear each other, as last worked out
+	counts  bool          // and have been for long enough
+	damp    damper
+	fresh   bool   // when last heard, it confirmed a heartbeat of ours that was quite new
+	arrived uint64 // which of the 64 sequence numbers up to last.Seq arrived, the newest in bit 0
+	span    int    // how many of them count: fewer than 64 after a boot
 	past    [pastBoots]Boot
 }
 

@@ -28,6 +28,7 @@ type simHost struct {
 	savedEpoch      uint64
 	epochLost       bool // it has once started without knowing its epoch
 	leaving         bool
+	views           int // accepted in all its lives, since the counting began
 
 	filter filter
 	steps  []member.Step
@@ -217,6 +218,7 @@ func (h *simHost) report() {
 	for _, e := range h.machine.Events() {
 		if e.Kind == member.ViewAccepted {
 			h.world.changes++
+			h.views++
 			h.world.check.accepted(h)
 		}
 		if h.world.trace != nil {
@@ -236,7 +238,7 @@ func (h *simHost) members(e member.Event) string {
 	return s
 }
 
-var kinds = [...]string{"heard", "silent", "left", "link up", "link down", "proposed", "accepted", "installed", "put out", "stalled"}
+var kinds = [...]string{"heard", "silent", "left", "link up", "link down", "link held", "proposed", "accepted", "installed", "put out", "stalled"}
 
 // The ends of a host.
 

@@ -62,6 +62,7 @@ type PeerStatus struct {
 	Heard   bool          // not silent
 	Ended   bool          // it has said farewell
 	Linked  bool          // both hear each other
+	Held    time.Duration // how much longer that does not count, because the link went up and down
 	Silence time.Duration // since it was last heard, in our own ticks
 	Loss    float64       // part of its last 64 heartbeats that did not arrive
 	Last    Heartbeat     // the newest
@@ -74,9 +75,18 @@ func (m *Machine) Peer(id ID) PeerStatus {
 	}
 	p := &m.peers[id]
 	return PeerStatus{
-		ID: id, Boot: p.boot, Heard: m.Hears(id), Ended: p.ended, Linked: p.linked,
+		ID: id, Boot: p.boot, Heard: m.Hears(id), Ended: p.ended, Linked: p.linked, Held: m.held(id),
 		Silence: p.silence, Loss: p.loss(), Last: p.last,
 	}
+}
+
+// held is how much longer a link that is up does not count.
+func (m *Machine) held(id ID) time.Duration {
+	p := &m.peers[id]
+	if !p.linked || p.counts {
+		return 0
+	}
+	return p.damp.left(m.detection())
 }
 
 // Waiting is the departed hosts that a release is waiting for.

@@ -126,6 +126,7 @@ const (
 	HostLeft
 	LinkUp
 	LinkDown
+	LinkHeld // goes up and down: does not count for a while
 	ViewProposed
 	ViewAccepted
 	ViewInstalled

@@ -84,8 +84,8 @@ func (m *Machine) mayStart(c choice) bool {
 	case !complete && m.waited < 2*m.detection():
 		return false
 	}
-	for id := range (m.Heard() &^ c.hosts).All() {
-		if m.outranks(id, c.hosts) {
+	for id := range (First(m.hosts) &^ c.hosts).All() {
+		if m.restless(id) || m.Hears(id) && m.outranks(id, c.hosts) {
 			return false
 		}
 	}
@@ -112,14 +112,14 @@ func (m *Machine) mustYield(now time.Time, c choice) bool {
 	if m.astray == 0 {
 		return false
 	}
-	limit := m.detection()
+	limit := m.detection() - m.patience() // before the other view, which waits for us no longer than that, takes our share
 	if !c.in {
 		limit = m.patience()
 	}
 	if m.astray < limit {
 		return false
 	}
-	m.withdraw(now, m.floor, m.self, "a host within hearing is in a view without us that takes precedence")
+	m.withdraw(now, m.floor, m.self, "there are better hosts within hearing, which are not in our view")
 	return true
 }
 
@@ -128,12 +128,28 @@ func (m *Machine) isAstray(c choice) bool {
 	if m.view.IsZero() {
 		return false
 	}
+	if !c.in && m.deserted() {
+		return true
+	}
 	for id := range m.Heard().All() {
 		if m.precedes(id, c) {
 			return true
 		}
 	}
 	return false
+}
+
+// deserted reports whether nobody but us is in our view, though it names others.
+func (m *Machine) deserted() bool {
+	if len(m.view.Members) < 2 || m.viewAge < m.detection() {
+		return false
+	}
+	for id := range m.view.Set().Without(m.self).All() {
+		if m.Hears(id) && m.peers[id].last.View.same(m.view) {
+			return false
+		}
+	}
+	return true
 }
 
 // precedes reports whether a heard host is in a foreign view that ours should give way to.
@@ -159,23 +175,36 @@ func (m *Machine) propose(now time.Time, c choice) {
 	for id := range c.hosts.All() {
 		v.Members = append(v.Members, m.candidate(id, c.config))
 	}
-	if v.sameContent(m.view) && !m.stuck() {
+	again := v.sameContent(m.view)
+	if again && !m.stuck() {
 		return
 	}
-	if m.dropsLinked(c) && m.dropping < m.patience() {
+	if m.dropsLinked(c) && m.dropping < m.patienceWith(c) {
 		return
 	}
 	if !m.proposed.IsZero() && now.Sub(m.proposed) < m.timing.Interval {
 		return // the next tick will do
 	}
 	m.proposed = now
+	if again {
+		m.doubt(now)
+	}
 	m.event(now, ViewProposed, m.self, "")
+	astray := m.astray
 	m.accept(now, v, "proposed by this host")
+	if m.isAstray(c) {
+		m.astray = astray // another view of ours is no reason to stay beside a better one for longer
+	}
 }
 
-// dropsLinked reports whether a clique leaves out a member of our view that we are linked with. While links come and go
-// in a healing network such a clique may be that of a moment, so it has to last.
+// dropsLinked reports whether a clique leaves out a member of our view that we are linked with, or tears another view apart. While
+// links come and go in a healing network such a clique may be that of a moment, so it has to last.
 func (m *Machine) dropsLinked(c choice) bool {
+	for id := range c.hosts.Without(m.self).All() {
+		if m.tears(id, c) {
+			return true
+		}
+	}
 	for _, member := range m.view.Members {
 		p := &m.peers[member.ID]
 		if p.linked && p.boot == member.Boot && !c.hosts.Has(member.ID) {
@@ -185,8 +214,23 @@ func (m *Machine) dropsLinked(c choice) bool {
 	return false
 }
 
+// tears reports whether a clique has a host that is in a foreign view, and not a fellow member that it is linked with.
+func (m *Machine) tears(id ID, c choice) bool {
+	last := &m.peers[id].last
+	return !last.View.same(m.view) && last.View.Set()&last.Links&^c.hosts != 0
+}
+
 // patience is how long a state of the network that others may see otherwise has to last before we act on it.
 func (m *Machine) patience() time.Duration { return 3 * m.timing.Interval }
+
+// patienceWith is the patience with a clique. One that has a newcomer in the place of a member has to last longer than a dying host
+// is heard: a newcomer that runs for moments only may have found some of us and not yet all.
+func (m *Machine) patienceWith(c choice) time.Duration {
+	if c.hosts&^m.view.Set() != 0 {
+		return 2 * m.detection()
+	}
+	return m.patience()
+}
 
 // candidate is a host as it would be in a view made with a configuration.
 func (m *Machine) candidate(id ID, config ConfigID) Member {
