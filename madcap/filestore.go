@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrDamaged is returned by [OpenFile] for a file that is not what a FileStore wrote. The file is left as it is.
+var ErrDamaged = errors.New("the file is damaged")
+
 const fileVersion = 1
 
 // leaseFile is the content of a FileStore's file.
@@ -65,10 +68,13 @@ func (s *FileStore) read() error {
 		return err
 	}
 	records, err := parseLeaseFile(b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	for _, r := range records {
 		s.records[r.ID] = r
 	}
-	return err
+	return nil
 }
 
 // parseLeaseFile reads the content of a lease file and checks every record.
@@ -85,10 +91,15 @@ func parseLeaseFile(b []byte) ([]Record, error) {
 	if file.Version != fileVersion {
 		return nil, fmt.Errorf("version %d is not known", file.Version)
 	}
+	seen := make(map[LeaseID]bool, len(file.Leases))
 	for i, r := range file.Leases {
 		if err := r.check(); err != nil {
 			return nil, fmt.Errorf("lease %d: %w", i+1, err)
 		}
+		if seen[r.ID] {
+			return nil, fmt.Errorf("lease %d: its identifier stands twice", i+1)
+		}
+		seen[r.ID] = true
 	}
 	return file.Leases, nil
 }

@@ -97,6 +97,8 @@ func (s *Server) commit(now time.Time, place Place, r Record) (response, error) 
 		return response{}, failure(NotCompleted, NoOption)
 	}
 	delete(s.pending, r.ID)
+	// Not the identifier: whoever knows it can renew and release the lease.
+	s.cfg.Log.Info("lease", "answer", place, "client", r.Client, "addresses", r.Ranges, "start", r.Start, "end", r.End)
 	return s.describe(now, place, r), nil
 }
 
@@ -183,6 +185,7 @@ func (s *Server) release(now time.Time, p Packet, m Message) (response, error) {
 			s.cfg.Log.Error("forget lease", "err", err)
 			return response{}, failure(NotCompleted, NoOption)
 		}
+		s.cfg.Log.Info("lease released", "client", p.From.Addr(), "addresses", r.Ranges)
 	}
 	used := slices.DeleteFunc(s.used(m), func(f Feature) bool { return !r.has(f) })
 	return response{place: InAckToRelease, done: used}, nil

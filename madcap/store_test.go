@@ -1,6 +1,7 @@
 package madcap
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -127,6 +128,7 @@ func TestBadLeaseFiles(t *testing.T) {
 		"unicast scope":      `{"version":1,"leases":[` + strings.Replace(good, `239.255.0.0`, `10.0.0.1`, 1) + `]}`,
 		"unicast address":    `{"version":1,"leases":[` + strings.Replace(good, `239.255.0.1`, `10.0.0.1`, 1) + `]}`,
 		"no addresses":       `{"version":1,"leases":[` + strings.Replace(good, `"count":1`, `"count":0`, 1) + `]}`,
+		"one twice":          `{"version":1,"leases":[` + good + `,` + good + `]}`,
 		"ends before begins": `{"version":1,"leases":[` + strings.Replace(good, `2026-01-02`, `2025-01-02`, 1) + `]}`,
 	}
 	for name, text := range tests {
@@ -134,8 +136,8 @@ func TestBadLeaseFiles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := OpenFile(path); err == nil {
-			t.Errorf("%s: opened with %v", name, s.records)
+		if _, err := OpenFile(path); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v, want that the file is damaged", name, err)
 		}
 		if after, _ := os.ReadFile(path); string(after) != text {
 			t.Errorf("%s: the file was changed", name)

@@ -30,6 +30,14 @@ func (p Place) Type() Type {
 	}[p]
 }
 
+// String is the message that the column is about, and what an ACK responds to.
+func (p Place) String() string {
+	return [...]string{
+		"GETINFO", "ACK to GETINFO", "DISCOVER", "OFFER", "REQUEST", "multicast REQUEST", "ACK to REQUEST", "RENEW", "ACK to RENEW",
+		"RELEASE", "ACK to RELEASE", "NAK",
+	}[p]
+}
+
 // fromServer tells the messages that servers send.
 func (p Place) fromServer() bool {
 	t := p.Type()

@@ -135,6 +135,12 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		{"no agent to follow", []string{"events", "-f", "-c", "good.yaml"}, 1, "", "no agent answers"},
 		{"no agent to stop", []string{"stop", "--run-dir", dir}, 1, "", "no agent answers on " + dir + "/control.sock"},
 		{"client that is no address", []string{"explain", "web", "fred"}, 2, "", "203.0.113.9:51234"},
+		{"MADCAP server nowhere", []string{"madcap", "serve"}, 2, "", "name an interface or the address of this machine"},
+		{"MADCAP scope of nothing", []string{"madcap", "serve", "--interface", "lo", "--scope", "10.0.0.0/8"}, 2, "", "no multicast groups"},
+		{"MADCAP lease of no time", []string{"madcap", "lease", "--time", "0s"}, 2, "", "at least 1s"},
+		{"MADCAP server that is a group", []string{"madcap", "scopes", "--server", "239.255.0.1"}, 2, "", "want the address of a host"},
+		{"MADCAP lease that is not there", []string{"madcap", "release", "none.json"}, 1, "", "none.json: no such file"},
+		{"MADCAP lease that is none", []string{"madcap", "renew", "good.yaml"}, 1, "", "what `muster madcap lease` wrote"},
 		{"unknown protocol", []string{"explain", "web", "10.0.0.1", "--protocol", "sctp"}, 2, "", "want tcp or udp"},
 	}
 	for _, tt := range tests {

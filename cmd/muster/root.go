@@ -40,7 +40,7 @@ func newRoot(out, errOut io.Writer) *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON, which is stable")
 	root.AddCommand(a.runCommand(), a.stopCommand(), a.reloadCommand(), a.checkCommand(), a.keyCommand(), a.statusCommand(),
 		a.hostCommand(), a.explainCommand(), a.networkCommand(), a.multicastCommand(), a.eventsCommand(), a.versionCommand(),
-		a.guardCommand(), labcmd.New(), labcmd.NewDemo())
+		a.guardCommand(), a.madcapCommand(), labcmd.New(), labcmd.NewDemo())
 	strict(root)
 	return root
 }

@@ -93,6 +93,7 @@ var rooms = []string{
 	"internal/agent",
 	"internal/api",
 	"internal/guard",
+	"internal/lessor",
 	"internal/heartbeat",
 	"internal/wire",
 	"internal/balance",
