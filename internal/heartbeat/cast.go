@@ -24,6 +24,10 @@ const (
 	castNetworks = 1 << 8
 )
 
+// strangerLife is how long another cluster counts as there after its last datagram. Groups that hosts choose are left sooner; for a manual
+// one it is how long the warning stays.
+const strangerLife = time.Minute
+
 var errUnused = errors.New("multicast is not used")
 
 // cast is the multicast beside a network's unicast. A host relies on it for another one only while that host says that it hears it:
@@ -37,7 +41,8 @@ type cast struct {
 	group     multicast.Group
 	use       bool
 	since     time.Time // of the group or of its use
-	strangers uint64    // datagrams of other clusters before that
+	strangers uint64    // datagrams of other clusters that are accounted for
+	stranger  time.Time // when there was one more; zero: not on this group
 	others    []castPeer
 }
 
@@ -56,7 +61,7 @@ type CastStats struct {
 	Group    multicast.Group // invalid address: none
 	Hears    member.Set      // whom we hear by it
 	HeardBy  member.Set      // who says to hear us by it: they get nothing by unicast
-	Stranger bool            // another cluster was seen on the group
+	Stranger bool            // another cluster was seen on the group within strangerLife
 }
 
 // openCast prepares the multicast of a network; IPv6 has none yet.
@@ -118,7 +123,7 @@ func (c *cast) set(use bool, group multicast.Group) {
 	moved := c.group.Address != group.Address || c.use != use
 	c.use, c.group = use, group
 	if moved {
-		c.since, c.strangers = time.Now(), c.codec.Counters().Of(wire.Cluster)
+		c.since, c.strangers, c.stranger = time.Now(), c.codec.Counters().Of(wire.Cluster), time.Time{}
 	}
 	c.mu.Unlock()
 	if !same {
@@ -179,7 +184,10 @@ func (c *cast) say(now time.Time) (group multicast.Group, hears member.Set, stra
 	hears = c.hears(now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.group, hears, c.codec.Counters().Of(wire.Cluster) > c.strangers
+	if n := c.codec.Counters().Of(wire.Cluster); n > c.strangers {
+		c.strangers, c.stranger = n, now
+	}
+	return c.group, hears, !c.stranger.IsZero() && now.Sub(c.stranger) < strangerLife
 }
 
 func (c *cast) stats(self member.ID, now time.Time) CastStats {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -236,6 +237,13 @@ func TestStrangersOnTheGroupAreTold(t *testing.T) {
 		m.beat(3)
 		if s := m.hosts[1].Stats()[0].Cast; s.Stranger {
 			t.Error("another cluster is still seen on the new group")
+		}
+		m.groups[testGroup(2, 2).Address][1].put(datagram)
+		m.beat(3)
+		time.Sleep(strangerLife)
+		m.beat(3)
+		if s := m.hosts[1].Stats()[0].Cast; s.Stranger {
+			t.Error("another cluster is still seen long after it has gone")
 		}
 	})
 }
