@@ -30,7 +30,7 @@ func Unfit(s Said, r Range, others []netip.Addr) bool {
 	switch {
 	case s.Stranger || !a.IsValid() || s.Group.How == Manual:
 		return true
-	case s.Group.How == Random && (a.Less(r.First) || r.Last.Less(a)):
+	case s.Group.How == Random && !r.Holds(a):
 		return true
 	}
 	return Avoid(nil, others)(a)

@@ -32,6 +32,9 @@ type Situation struct {
 	Group     Group
 }
 
+// Worthwhile says whether so many members would use multicast on a network if they all could: only then is a lease asked for.
+func Worthwhile(members int, disabled bool) bool { return !disabled && members >= enough }
+
 // Decide says whether a network uses multicast, and why.
 func Decide(s Situation) (use bool, why string) {
 	switch {

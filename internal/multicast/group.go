@@ -59,6 +59,17 @@ func DefaultRange() Range {
 	return Range{netip.AddrFrom4([4]byte{239, 255, 0, 0}), netip.AddrFrom4([4]byte{239, 255, 254, 255})}
 }
 
+// Administrative is the range that RFC 2365 keeps for groups whose reach an administrator bounds: where a lease may be from unless the file
+// says otherwise.
+func Administrative() Range {
+	return Range{netip.AddrFrom4([4]byte{239, 0, 0, 0}), netip.AddrFrom4([4]byte{239, 255, 255, 255})}
+}
+
+// Holds says whether an address is in the range.
+func (r Range) Holds(a netip.Addr) bool {
+	return a.BitLen() == r.First.BitLen() && !a.Less(r.First) && !r.Last.Less(a)
+}
+
 // Usable gives the range if both of its ends are class D and in order, and otherwise the default with the reason.
 func (r Range) Usable() (Range, string) {
 	switch {
@@ -96,16 +107,19 @@ func (s SelfSelected) Choose(avoid func(netip.Addr) bool) (netip.Addr, How, erro
 	start := rand.Uint64N(count)
 	for i := range count {
 		a := address(first + uint32((start+i)%count))
-		if !reserved(a) && !avoid(a) {
+		if !Reserved(a) && !avoid(a) {
 			return a, Random, nil
 		}
 	}
 	return netip.Addr{}, 0, ErrFull
 }
 
-// reserved are groups that are never chosen at random: 224.0.0/24 reaches everybody whatever switches learn, 232/8 is source-specific,
-// 233/8 belongs to holders of AS numbers.
-func reserved(a netip.Addr) bool {
+// Reserved says whether an address is of the groups that no cluster takes by chance: 224.0.0/24 reaches everybody whatever switches learn,
+// 232/8 is source-specific, 233/8 belongs to holders of AS numbers.
+func Reserved(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
 	b := a.As4()
 	return b[0] == 224 && b[1] == 0 && b[2] == 0 || b[0] == 232 || b[0] == 233
 }

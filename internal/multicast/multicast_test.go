@@ -89,14 +89,14 @@ func TestSelfSelection(t *testing.T) {
 			if errors.Is(err, ErrFull) {
 				break
 			}
-			if err != nil || how != Random || a.Less(r.First) || r.Last.Less(a) || reserved(a) || !ClassD(a) {
+			if err != nil || how != Random || a.Less(r.First) || r.Last.Less(a) || Reserved(a) || !ClassD(a) {
 				t.Fatalf("%v of %v: %v, %v", a, r, how, err)
 			}
 			taken = append(taken, a)
 		}
 		free := 0
 		for n := number(r.First); n <= number(r.Last); n++ {
-			if !reserved(address(n)) {
+			if !Reserved(address(n)) {
 				free++
 			}
 		}
