@@ -20,6 +20,7 @@ type verdict struct {
 	Checks   int             `json:"checks"`
 	Digest   string          `json:"digest"`
 	Problems config.Problems `json:"problems"`
+	Warnings config.Problems `json:"warnings"` // of a good file
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -27,7 +28,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Find every problem of a configuration file",
 		Long: `Prints every problem of the file, one a line: file, line, column, what is wrong, what would be right. Changes nothing and
-needs no agent. Without FILE it checks the one of -c. Exits with 2 if the file is not good.`,
+needs no agent. Without FILE it checks the one of -c. Exits with 2 if the file is not good. What of a good file is not followed is
+printed as a warning.`,
 		Example: "muster check farm.yaml",
 		Args:    atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -50,7 +52,7 @@ func (a *app) check(path string) error {
 		return a.good(path, file)
 	}
 	if a.json {
-		if err := render.JSON(a.out, verdict{File: path, Problems: problems}); err != nil {
+		if err := render.JSON(a.out, verdict{File: path, Problems: problems, Warnings: config.Problems{}}); err != nil {
 			return err
 		}
 	} else if _, err := fmt.Fprintln(a.out, problems.Error()); err != nil {
@@ -62,7 +64,12 @@ func (a *app) check(path string) error {
 func (a *app) good(path string, c *config.Config) error {
 	if a.json {
 		return render.JSON(a.out, verdict{File: path, Good: true, Hosts: len(c.Hosts), VIPs: len(c.VIPs), Rules: len(c.Rules),
-			Checks: len(c.Checks), Digest: fmt.Sprintf("%x", c.Digest), Problems: config.Problems{}})
+			Checks: len(c.Checks), Digest: fmt.Sprintf("%x", c.Digest), Problems: config.Problems{}, Warnings: append(config.Problems{}, c.Warnings...)})
+	}
+	for _, w := range c.Warnings {
+		if _, err := fmt.Fprintf(a.out, "warning: %v\n", w); err != nil {
+			return err
+		}
 	}
 	_, err := fmt.Fprintf(a.out, "%s: good: %s, %s, %s\n", path, count(len(c.Hosts), "host"), count(len(c.VIPs), "VIP"), count(len(c.Rules), "rule"))
 	return err

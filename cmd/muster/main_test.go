@@ -88,6 +88,7 @@ func place(t *testing.T) string {
 	t.Helper()
 	dir := apitest.RunDir(t)
 	write(t, filepath.Join(dir, "good.yaml"), strings.ReplaceAll(goodFile, "RUNDIR", filepath.Join(dir, "run")))
+	write(t, filepath.Join(dir, "warned.yaml"), strings.ReplaceAll(goodFile, "vips:", "heartbeat: {networks: {lan: {interface: eth0, multicast: {range: [a, b]}}}}\nvips:"))
 	write(t, filepath.Join(dir, "bad.yaml"), "cluster: shop\nhost: {}\nvips: 7\n")
 	return dir
 }
@@ -122,6 +123,9 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		{"negative deadline", []string{"stop", "--deadline", "-1s"}, 2, "", "deadline -1s"},
 		{"good file", []string{"check", "good.yaml"}, 0, "good.yaml: good: 2 hosts, 1 VIP, 1 rule\n", ""},
 		{"good file as -c", []string{"check", "-c", "good.yaml"}, 0, "good.yaml: good", ""},
+		{"file that is not followed", []string{"check", "warned.yaml"}, 0, "warning: warned.yaml:8:66: no end of the range", ""},
+		{"file that is not followed is good", []string{"check", "warned.yaml"}, 0, "warned.yaml: good: 2 hosts", ""},
+		{"file that is not followed as JSON", []string{"check", "warned.yaml", "--json"}, 0, "\"warnings\": [\n    {\n", ""},
 		{"bad file", []string{"check", "bad.yaml"}, 2, "bad.yaml:2:1: ", "bad.yaml is not good: "},
 		{"bad file as JSON", []string{"check", "bad.yaml", "--json"}, 2, `"line": 2`, ""},
 		{"no file", []string{"check", "none.yaml"}, 2, "none.yaml: ", ""},

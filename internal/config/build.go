@@ -2,12 +2,9 @@ package config
 
 import (
 	"cmp"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/muster-ha/muster/internal/multicast"
 )
 
 // Heartbeat profiles: interval and tolerance. docs/design/0001-views.md has the reasons.
@@ -36,7 +33,7 @@ func build(path, dir string, f *File, has func(path string) bool) *Config {
 	}
 	for _, name := range sorted(f.Heartbeat.Networks) {
 		n := f.Heartbeat.Networks[name]
-		c.Networks = append(c.Networks, Network{Name: name, Interface: n.Interface, Multicast: buildMulticast(f.Heartbeat.Multicast.Disabled, n.Multicast, has("/heartbeat/networks/"+name+"/multicast/disabled"))})
+		c.Networks = append(c.Networks, Network{Name: name, Interface: n.Interface, Multicast: buildMulticast(f.Heartbeat.Multicast.Disabled, n.Multicast, func(key string) bool { return has(multicastPath(name) + key) })})
 	}
 	for _, name := range sorted(f.Checks) {
 		c.Checks = append(c.Checks, buildCheck(name, f.Checks[name]))
@@ -67,35 +64,6 @@ func buildHeartbeat(f FileHeartbeat) Heartbeat {
 	}
 	h.Lease = max(2, h.Tolerance*2/3) // a tolerance is at least 3, so a lease is always less
 	return h
-}
-
-func buildMulticast(cluster bool, f FileMulticast, set bool) Multicast {
-	network := multicast.NotSet
-	switch {
-	case set && f.Disabled:
-		network = multicast.Yes
-	case set:
-		network = multicast.No
-	}
-	var r multicast.Range
-	if len(f.Range) == 2 {
-		r.First, _ = netip.ParseAddr(f.Range[0]) // what is no address is no group either: Usable says so
-		r.Last, _ = netip.ParseAddr(f.Range[1])
-	}
-	warning := ""
-	if len(f.Range) == 2 && !r.First.IsValid() && !r.Last.IsValid() {
-		r.First = netip.IPv6Unspecified()
-	}
-	if r, warning = r.Usable(); warning != "" {
-		warning = "range: " + warning
-	}
-	m := Multicast{Disabled: multicast.Disabled(cluster, network), First: r.First, Last: r.Last, Warning: warning}
-	if a, err := netip.ParseAddr(f.Address); err == nil && multicast.ClassD(a) {
-		m.Address = a
-	} else if f.Address != "" {
-		m.Warning = "address " + f.Address + " is no group address: the hosts choose one"
-	}
-	return m
 }
 
 func buildCheck(name string, f FileCheck) Check {

@@ -236,33 +236,3 @@ func TestWords(t *testing.T) {
 		t.Error("StatusRange.Contains")
 	}
 }
-
-func TestMulticastSettings(t *testing.T) {
-	for _, tc := range []struct {
-		name, settings string
-		disabled       bool
-		address, first string
-		warned         bool
-	}{
-		{"nothing", "networks: {lan: {interface: eth0}}", false, "", "239.255.0.0", false},
-		{"cluster disabled", "multicast: {disabled: true}, networks: {lan: {interface: eth0}}", true, "", "239.255.0.0", false},
-		{"cluster disabled, network not", "multicast: {disabled: true}, networks: {lan: {interface: eth0, multicast: {disabled: false}}}", false, "", "239.255.0.0", false},
-		{"network disabled", "networks: {lan: {interface: eth0, multicast: {disabled: true}}}", true, "", "239.255.0.0", false},
-		{"address", "networks: {lan: {interface: eth0, multicast: {address: 239.1.2.3}}}", false, "239.1.2.3", "239.255.0.0", false},
-		{"no address, lenient", "networks: {lan: {interface: eth0, multicast: {address: 10.1.2.3, lenient: true}}}", false, "", "239.255.0.0", true},
-		{"range", "networks: {lan: {interface: eth0, multicast: {range: [239.1.0.0, 239.1.0.9]}}}", false, "", "239.1.0.0", false},
-		{"range half a group", "networks: {lan: {interface: eth0, multicast: {range: [10.1.0.0, 239.1.0.9]}}}", false, "", "239.255.0.0", true},
-		{"range of words", "networks: {lan: {interface: eth0, multicast: {range: [from, to]}}}", false, "", "239.255.0.0", true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			m := parsed(t, spoilt(t, "vips:", "heartbeat: {"+tc.settings+"}\nvips:")).Networks[0].Multicast
-			address := ""
-			if m.Address.IsValid() {
-				address = m.Address.String()
-			}
-			if m.Disabled != tc.disabled || address != tc.address || m.First.String() != tc.first || (m.Warning != "") != tc.warned {
-				t.Errorf("%+v", m)
-			}
-		})
-	}
-}

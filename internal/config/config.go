@@ -27,7 +27,8 @@ type Config struct {
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check
-	Digest      Digest // of the meaning of the file: comments, order of keys and spelling of durations do not count
+	Warnings    Problems // what of the file is not followed, or will hardly be meant
+	Digest      Digest   // of the meaning of the file: comments, order of keys and spelling of durations do not count
 }
 
 // Digest identifies a configuration's meaning.
@@ -60,7 +61,9 @@ type Multicast struct {
 	Address  netip.Addr // invalid: to be chosen
 	First    netip.Addr // of the range to choose from
 	Last     netip.Addr
-	Warning  string `json:"-"` // what of the file is not followed
+	Ranged   bool   `json:",omitempty"` // the range is the file's: leases have to be in it too
+	NoMADCAP bool   `json:",omitempty"` // ask no server for a lease
+	Warning  string `json:"-"`          // what of the file is not followed
 }
 
 // Delivery is how client packets reach the hosts.

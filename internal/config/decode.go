@@ -21,6 +21,7 @@ type decoder struct {
 	keys     map[string]position // of its key
 	spoiled  map[string]bool     // values with a problem, and everything that holds them
 	problems Problems
+	warnings Problems // what does no harm
 	tooMany  bool
 }
 

@@ -50,6 +50,7 @@ func TestDigestSeesEveryField(t *testing.T) {
 		"RunDir":     "a host's own business",
 		"Digest":     "the digest itself",
 		"Warning":    "for people",
+		"Warnings":   "for people",
 	}
 	text := strings.Replace(good, "checks:", "checks:\n  tcp: {tcp: {address: \"127.0.0.1:21\"}}", 1)
 	text = strings.Replace(text, "vips:", "heartbeat: {networks: {cross: {interface: eth1, multicast: {address: 239.255.7.9}}}}\nvips:", 1)

@@ -92,10 +92,12 @@ type FileMulticast struct {
 	Address string `yaml:"address" format:"text" shown:"chosen by the hosts" example:"239.255.7.9"`
 	// Choose an address if the given one is no group address, instead of refusing the file.
 	Lenient bool `yaml:"lenient" default:"false"`
-	// First and last address to choose from. If one of the two is no group address, the default is used, with a warning.
+	// First and last address to choose from. If one of the two is no group address, the default is used, with a warning. A range that is
+	// given bounds leases too; without one these may be from all of 239.0.0.0 to 239.255.255.255.
 	Range []string `yaml:"range" default:"239.255.0.0,239.255.254.255" min:"2" max:"2" example:"[239.255.0.0, 239.255.254.255]"`
-
-	_ struct{} `unsupported:"madcap"`
+	// Ask the MADCAP servers on the network (RFC 2730) for an address before choosing one. Without a server it costs four small datagrams
+	// every ten minutes.
+	MADCAP bool `yaml:"madcap" default:"true"`
 }
 
 // FileVIP is a virtual address that all hosts carry together.

@@ -52,7 +52,9 @@ func Parse(path string, data []byte) (*Config, error) {
 	if len(d.problems) > 0 {
 		return nil, d.found()
 	}
-	return build(path, filepath.Dir(base), f, d.has), nil
+	c := build(path, filepath.Dir(base), f, d.has)
+	c.Warnings = inOrder(d.warnings)
+	return c, nil
 }
 
 // found gives the problems as the user gets them.

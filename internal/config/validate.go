@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-
-	"github.com/muster-ha/muster/internal/multicast"
 )
 
 // validator judges what takes more than one value to judge. Values with a problem of their own are left out, so that one
@@ -59,18 +57,6 @@ func (v *validator) networks() {
 			continue
 		}
 		first[n.Interface] = name
-	}
-}
-
-// groups finds group addresses that are none.
-func (v *validator) groups() {
-	for _, name := range sorted(v.f.Heartbeat.Networks) {
-		path, m := "/heartbeat/networks/"+name+"/multicast/address", v.f.Heartbeat.Networks[name].Multicast
-		a, err := netip.ParseAddr(m.Address)
-		if m.Address == "" || m.Lenient || err == nil && multicast.ClassD(a) {
-			continue
-		}
-		v.wrong(path, flaw{quote(m.Address) + " is no IPv4 group address", "write one from 224.0.0.0 to 239.255.255.255, for example `239.255.7.9`, or add `lenient: true` to have one chosen"})
 	}
 }
 
