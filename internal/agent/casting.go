@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -30,6 +31,7 @@ type casting struct {
 	chosen time.Time // when this host chose the group; zero: it did not
 	use    bool
 	why    string
+	lease  leasing
 }
 
 // settings are what the file says of a network's multicast.
@@ -82,10 +84,11 @@ func (h *host) toldCasting(c *casting, use bool, why string) {
 	h.groupWriter <- text
 }
 
-// agree finds the group of a network: the file's, or what the hosts agree on. The lowest host of the view chooses.
+// agree finds the group of a network: the file's, or what the hosts agree on. The responsible host chooses.
 func (h *host) agree(c *casting, set config.Multicast, now time.Time) {
 	if set.Address.IsValid() {
 		c.group = multicast.Group{Address: set.Address, Version: c.group.Version, How: multicast.Manual}
+		h.keepLease(c, set, false, now)
 		return
 	}
 	var others []multicast.Said
@@ -98,27 +101,48 @@ func (h *host) agree(c *casting, set config.Multicast, now time.Time) {
 	}
 	agreed := multicast.Agree(multicast.Said{Group: c.group, Stranger: h.network.Strangers(int(c.Index))}, others)
 	c.group = agreed.Group
-	view := h.shares.view
-	if len(view.Members) == 0 || view.Members[0].ID != h.self || !h.machine.IsInstalled() {
-		return
-	}
-	r := multicast.Range{First: set.First, Last: set.Last}
-	if multicast.Unfit(agreed, r, h.otherGroups(c)) && now.Sub(c.chosen) >= groupLife {
-		h.choose(c, r, now)
+	h.keepLease(c, set, agreed.Stranger, now)
+	if h.responsible() {
+		h.choose(c, set, agreed.Stranger, now)
 	}
 }
 
-// choose asks the sources for an address. A lease from a MADCAP server will be a source in front of this one.
-func (h *host) choose(c *casting, r multicast.Range, now time.Time) {
-	c.chosen = now
-	for _, source := range []multicast.Source{multicast.SelfSelected{Range: r}} {
-		a, how, err := source.Choose(multicast.Avoid([]netip.Addr{c.group.Address}, h.otherGroups(c)))
-		if err != nil {
-			h.log.Warn("cannot choose a group address", "network", c.Name, "err", err)
-			continue
-		}
-		c.group = multicast.Group{Address: a, Version: c.group.Version + 1, How: how}
+// responsible says whether this host chooses groups and keeps leases: the lowest of the view does.
+func (h *host) responsible() bool {
+	view := h.shares.view
+	return len(view.Members) > 0 && view.Members[0].ID == h.self && h.machine.IsInstalled()
+}
+
+// choose gives a network another group if its own will not do, or if there is a lease of another: the sources are asked in order.
+func (h *host) choose(c *casting, set config.Multicast, strangers bool, now time.Time) {
+	var left []netip.Addr
+	if strangers {
+		left = append(left, c.group.Address)
+	}
+	others, r := h.otherGroups(c), multicast.Range{First: set.First, Last: set.Last}
+	avoid := multicast.Avoid(left, others)
+	held := h.held(c, set, strangers, now)
+	a, how, err := held.Choose(avoid)
+	leased := err == nil
+	switch {
+	case leased && c.group.Address == a && c.group.How == how:
 		return
+	case leased: // changes hands seldom: no need to wait
+	case !multicast.Unfit(multicast.Said{Group: c.group, Stranger: strangers}, r, others) && c.group.How != multicast.Leased:
+		return
+	case now.Sub(c.chosen) < groupLife || h.awaitsLease(c, set, now):
+		return
+	}
+	c.chosen = now
+	for _, source := range []multicast.Source{held, multicast.SelfSelected{Range: r}} {
+		a, how, err := source.Choose(avoid)
+		if err == nil {
+			c.group = multicast.Group{Address: a, Version: c.group.Version + 1, How: how}
+			return
+		}
+		if !errors.Is(err, multicast.ErrNoLease) {
+			h.log.Warn("cannot choose a group address", "network", c.Name, "err", err)
+		}
 	}
 }
 
@@ -179,6 +203,7 @@ func (h *host) castStatus(i int, n heartbeat.NetworkStats) api.MulticastStatus {
 		s.Group = c.group.Address.String()
 	}
 	s.Datagrams = datagrams(n.Cast.Stats)
+	s.MADCAP, s.Lease = h.leaseStatus(&h.castings[i])
 	for id := range h.config.Hosts {
 		s.Hearing = append(s.Hearing, h.hearing(member.ID(id), n))
 	}

@@ -68,4 +68,5 @@ type host struct {
 	castings        []casting   // by network, as the networks were opened
 	groupWriter     chan string // the text of the groups file
 	registers       *registers
+	errands         *errands
 }

@@ -69,7 +69,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		opt: o, log: o.Log, self: self, config: o.Config,
 		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
-		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), boot: wire.NewBoot(),
+		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), errands: newErrands(), boot: wire.NewBoot(),
 	}
 	h.registers = newRegisters(self, o.StateDir, o.Log)
 	if err := h.openSystem(); err != nil {
@@ -96,6 +96,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 
 // abandon lets go of what newHost had opened; the caller undoes what it had changed.
 func (h *host) abandon() error {
+	h.errands.close()
 	h.stopAnnouncing()
 	if h.checks != nil {
 		h.checks.stop()
@@ -186,6 +187,7 @@ func (h *host) awaitLeave(ctx context.Context) time.Duration {
 // tearDown says farewell and puts the host back as it was found.
 func (h *host) tearDown() error {
 	notify("STOPPING=1")
+	h.errands.close()
 	h.stopAnnouncing()
 	h.filter.SetLease(0)
 	h.network.SayFarewell()

@@ -158,8 +158,22 @@ type MulticastStatus struct {
 	How       string             `json:"how" doc:"How the address was found: manual, MADCAP lease, self-selected, none."`
 	Stranger  bool               `json:"stranger" doc:"Whether another cluster was seen on the group."`
 	Warning   string             `json:"warning" doc:"What of the configuration is not followed; empty: nothing."`
+	MADCAP    string             `json:"madcap" doc:"What is done about a lease of the group's address from a MADCAP server, and why there is none."`
+	Lease     *LeaseStatus       `json:"lease" doc:"The lease that the cluster has; null: none."`
 	Datagrams DatagramStatus     `json:"datagrams" doc:"Datagrams by multicast since the agent started."`
 	Hearing   []MulticastHearing `json:"hearing" doc:"Who hears whom by multicast, by name."`
+}
+
+// LeaseStatus is the lease of a group's address. Every host knows it, and one of them renews it.
+type LeaseStatus struct {
+	Address  string    `json:"address" doc:"The address that is leased."`
+	Server   string    `json:"server" doc:"The MADCAP server that granted it."`
+	Scope    string    `json:"scope" doc:"First address of the scope that it is of."`
+	ID       string    `json:"id" doc:"The lease identifier, in hexadecimal: who knows it can renew and release the lease."`
+	Obtained time.Time `json:"obtained" doc:"When it was obtained, or renewed last."`
+	Renewed  time.Time `json:"renewed" doc:"When it is to be renewed."`
+	Expires  time.Time `json:"expires" doc:"When it expires unless it is renewed."`
+	Keeper   string    `json:"keeper" doc:"The host that sees to it now; empty: none, without a view."`
 }
 
 // MulticastHearing is whom one host hears by multicast.

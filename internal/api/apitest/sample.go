@@ -20,7 +20,7 @@ func Sample() api.Status {
 			{Name: "new", State: "unknown", Why: "not probed yet"},
 			{Name: "web", State: "up", Since: &at, Last: &api.Transcript{At: at, TookMS: 1.25, Good: true, Text: "GET http://127.0.0.1/\n200 OK"}},
 		},
-		Networks:  sampleNetworks(),
+		Networks:  sampleNetworks(at),
 		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
 		Datagrams: api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}},
 		Problems: []api.Problem{
@@ -30,21 +30,23 @@ func Sample() api.Status {
 	}
 }
 
-func sampleNetworks() []api.NetworkStatus {
+func sampleNetworks(at time.Time) []api.NetworkStatus {
 	networks := []api.NetworkStatus{
 		{Name: "lan", Interface: "eth0", Address: "10.77.0.1", Up: true, Datagrams: api.DatagramStatus{Sent: 2500, Accepted: 4900, Refused: map[string]uint64{"replay": 2, "seal": 1}},
 			Peers: []api.NetworkPeer{
 				{Host: "b", Address: "10.77.0.2", State: api.PeerHeard, HeardAgoMS: new(12.0), LossPercent: new(0.5), DelayMS: new(0.31), JitterMS: new(0.02)},
 				{Host: "c", Address: "10.77.0.3", State: api.PeerSilent, HeardAgoMS: new(4200.0), LossPercent: new(0.0), JitterMS: new(0.05)},
 				{Host: "d", Address: "10.77.0.4", State: api.PeerUnknown}},
-			Multicast: api.MulticastStatus{Used: true, Why: "the cluster has 4 members and all can", Group: "239.255.7.9", How: "self-selected", Stranger: true,
+			Multicast: api.MulticastStatus{Used: true, Why: "the cluster has 4 members and all can", Group: "239.255.7.9", How: "MADCAP lease", Stranger: true,
+				MADCAP: "renewed at 2026-03-01T18:00:00Z", Lease: &api.LeaseStatus{Address: "239.255.7.9", Server: "10.77.0.250", Scope: "239.255.0.0", ID: "00a1b2c3d4e5f60718293a4b5c6d7e8f90",
+					Obtained: at.Add(-6 * time.Hour), Renewed: at.Add(6 * time.Hour), Expires: at.Add(18 * time.Hour), Keeper: "a"},
 				Datagrams: api.DatagramStatus{Sent: 2400, Accepted: 2300, Refused: map[string]uint64{"cluster": 3}},
 				Hearing:   []api.MulticastHearing{{Host: "a", Known: true, Hears: []string{"b"}}, {Host: "b", Known: true, Deaf: []string{"a"}}, {Host: "c"}, {Host: "d"}}}},
 		{Name: "cross", Number: 1, Interface: "eth1", Address: "10.78.0.1", Up: true, Datagrams: api.DatagramStatus{Sent: 2500, Accepted: 4900, Refused: map[string]uint64{}},
 			Peers: []api.NetworkPeer{
 				{Host: "b", Address: "10.78.0.2", State: api.PeerHeard, HeardAgoMS: new(12.5), LossPercent: new(31.0), DelayMS: new(0.12), JitterMS: new(0.01)},
 				{Host: "c", State: api.PeerUnknown}, {Host: "d", State: api.PeerUnknown}},
-			Multicast: api.MulticastStatus{Why: "it is disabled", How: "none", Warning: "address 10.0.0.1 is no group address: the hosts choose one"}},
+			Multicast: api.MulticastStatus{Why: "it is disabled", How: "none", MADCAP: "not asked for: multicast is disabled", Warning: "address 10.0.0.1 is no group address: the hosts choose one"}},
 		{Name: "spare", Number: 3, Interface: "eth2", Why: "find interface eth2: no such network interface", Datagrams: api.DatagramStatus{Refused: map[string]uint64{}},
 			Peers: []api.NetworkPeer{{Host: "b", State: api.PeerUnknown}, {Host: "c", State: api.PeerUnknown}, {Host: "d", State: api.PeerUnknown}}},
 	}

@@ -20,11 +20,16 @@ func Multicast(w io.Writer, s api.Status) {
 		}
 		fmt.Fprintf(w, "Network %s, seen from host %s: heartbeats by %s: %s\n", plain(n.Name), plain(s.Host), path, or(m.Why, "reason unknown"))
 		fmt.Fprintf(w, "  group      %s, %s\n", or(m.Group, "none"), or(m.How, unknown))
+		if l := m.Lease; l != nil {
+			fmt.Fprintf(w, "  lease      %s of server %s, obtained %s, expires %s, renewed at %s by host %s\n             identifier %s\n", or(l.Address, unknown), or(l.Server, unknown),
+				l.Obtained.Local().Format(second), l.Expires.Local().Format(second), l.Renewed.Local().Format(second), or(l.Keeper, unknown), or(l.ID, unknown))
+		}
+		fmt.Fprintf(w, "  servers    %s\n", or(m.MADCAP, unknown))
 		if m.Warning != "" {
 			fmt.Fprintf(w, "  warning    %s\n", plain(m.Warning))
 		}
 		if m.Stranger {
-			fmt.Fprintln(w, "  warning    another cluster was seen on the group: the hosts choose another one")
+			fmt.Fprintf(w, "  warning    another cluster was seen on the group: %s\n", stranger(m))
 		}
 		fmt.Fprintf(w, "  datagrams  sent %d, accepted %d, refused %s\n", m.Datagrams.Sent, m.Datagrams.Accepted, counters(m.Datagrams.Refused))
 		rows := [][]string{{"HOST", "HEARS", "DOES NOT HEAR"}}
@@ -41,3 +46,17 @@ func hearing(h api.MulticastHearing) []string {
 	}
 	return []string{plain(h.Host), list(h.Hears, "nobody"), list(h.Deaf, "-")}
 }
+
+// second writes a time to the second.
+const second = "2006-01-02 15:04:05"
+
+// stranger says what is done about another cluster on the group.
+func stranger(m api.MulticastStatus) string {
+	if m.How == manual {
+		return "its address is manual, so it is kept"
+	}
+	return "the hosts choose another one"
+}
+
+// manual is how the address of a group is found that stands in the file.
+const manual = "manual"
