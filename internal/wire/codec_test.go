@@ -208,7 +208,10 @@ func TestReasons(t *testing.T) {
 		{"longer than can be", func(t *testing.T, c *Codec) []byte {
 			return append(beat(t, c, ""), make([]byte, MaxDatagram)...)
 		}, Malformed},
-		{"damaged", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, "payload"), headerSize, 0xff) }, Seal},
+		{"damaged", func(t *testing.T, c *Codec) []byte {
+			b := beat(t, c, "payload")
+			return edit(b, headerSize, ^b[headerSize]) // any fixed byte would sometimes be the one that is there
+		}, Seal},
 		{"truncated", func(t *testing.T, c *Codec) []byte { return beat(t, c, "payload")[:Overhead+3] }, Seal},
 		{"another host's name on it", func(t *testing.T, c *Codec) []byte { return edit(beat(t, c, ""), 19, 2) }, Seal},
 		{"other secret", func(t *testing.T, _ *Codec) []byte {
