@@ -60,6 +60,8 @@ type host struct {
 	leaving         bool
 	disarmed        bool  // the filter is known to be broken: accept nothing
 	uncarried       error // what keeps this host from carrying the configuration in use: accept nothing
+	aside           bool  // hosts that this one shares no version with serve already: accept nothing
+	served          bool  // this boot has accepted new connections: it stands aside for nobody any more
 	ready           bool  // sd_notify has been told
 	lastScan        scan
 	lastView        member.Set // hosts of the last view installed

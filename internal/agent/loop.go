@@ -22,6 +22,7 @@ func (h *host) loop(ctx context.Context) {
 			h.listen() // what waits in the queue counts before silence does
 			h.act(h.machine.Tick(time.Now()))
 			h.layGhosts(time.Now())
+			h.standAside(time.Now())
 			h.cast(time.Now())
 			h.speak()
 		case <-h.network.Wake():
@@ -162,6 +163,7 @@ func (h *host) takeHoldings(m heartbeat.Message) {
 func (h *host) speak() {
 	now := time.Now()
 	m := heartbeat.Message{
+		Language:   heartbeat.Language{Serves: h.serves()},
 		Version:    h.opt.Version,
 		Digest:     h.config.Digest,
 		Interfaces: h.linkAddresses(),

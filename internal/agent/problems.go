@@ -2,8 +2,10 @@ package agent
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/member"
 )
 
 // problems draws from a status what somebody should act on, each with its remedy. The root comes before its symptoms.
@@ -18,11 +20,17 @@ func (h *host) problems(s api.Status) []api.Problem {
 	if h.uncarried != nil {
 		add("host "+s.Host, h.uncarried.Error(), "mend that: the agent tries again every second; until then this host accepts nothing new")
 	}
+	if h.aside {
+		add("host "+s.Host, "stands aside: hosts that it cannot talk to serve already", "see what is said of them below: upgrade whoever is behind; this host begins to serve by itself when it can talk to them")
+	}
 	for _, p := range h.drift {
 		add("host "+s.Host, p, "it has been put back; find out who takes it away")
 	}
-	for _, host := range s.Hosts {
+	for id, host := range s.Hosts {
+		why, remedy, apart := h.apartBecause(member.ID(id), time.Now())
 		switch {
+		case apart:
+			add("host "+host.Name, why, remedy)
 		case host.State == api.StateSilent:
 			add("host "+host.Name, "is not heard any more", fmt.Sprintf("check its power and network; its agent is started with `systemctl start muster`; nothing else is needed: it joins by itself (%s)", host.Address))
 		case host.State == api.StateUnknown:

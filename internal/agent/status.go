@@ -40,6 +40,7 @@ func (h *host) status(now time.Time) api.Status {
 		Cluster:  h.config.Cluster,
 		Host:     h.name(h.self),
 		Version:  h.opt.Version,
+		Language: h.language(),
 		Epoch:    view.Epoch,
 		View:     api.ViewStatus{Epoch: view.Epoch, Members: []string{}},
 		Config:   api.ConfigStatus{Path: h.opt.ConfigPath, Digest: h.config.Digest.Short()},
@@ -75,6 +76,7 @@ func (h *host) hostStatus(id member.ID, networks []api.NetworkStatus, now time.T
 		Address: h.config.Hosts[id].Address.String(),
 		Directs: h.directs(id),
 		Shares:  h.sharesOf(id),
+		Speaks:  h.speaks(id),
 	}
 	m, in := memberOf(h.shares.view, id)
 	if in {
@@ -88,6 +90,9 @@ func (h *host) hostStatus(id member.ID, networks []api.NetworkStatus, now time.T
 	p := h.peers[id]
 	if p.at.IsZero() {
 		s.State, s.Why = api.StateUnknown, "not heard since this agent started"
+		if why, _, apart := h.apartBecause(id, now); apart {
+			s.Why = why
+		}
 		return s
 	}
 	ago := float64(now.Sub(p.at)) / float64(time.Millisecond)
@@ -99,6 +104,9 @@ func (h *host) hostStatus(id member.ID, networks []api.NetworkStatus, now time.T
 	s.ConfigDiffers = &differs
 	s.Boot = strconv.FormatUint(uint64(p.last.Boot), 16)
 	s.State, s.Why = h.peerState(id, p, in, m)
+	if why, _, apart := h.apartBecause(id, now); apart {
+		s.Why = why
+	}
 	s.Holds = h.holds(id)
 	return s
 }

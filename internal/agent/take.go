@@ -71,7 +71,7 @@ func (h *host) offered(cfg *config.Config, checks []running) member.Attributes {
 }
 
 // mute reports whether this host must not accept anything new.
-func (h *host) mute() bool { return h.disarmed || h.uncarried != nil }
+func (h *host) mute() bool { return h.disarmed || h.uncarried != nil || h.aside }
 
 // refresh offers what has changed.
 func (h *host) refresh() {

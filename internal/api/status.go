@@ -20,6 +20,7 @@ type Status struct {
 	Cluster   string          `json:"cluster" doc:"Name of the cluster."`
 	Host      string          `json:"host" doc:"The host that answers: everything here is what it knows."`
 	Version   string          `json:"version" doc:"Version of its agent."`
+	Language  LanguageStatus  `json:"language" doc:"The version of heartbeats in use: during a rolling upgrade the highest that all hosts speak."`
 	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
 	Why       string          `json:"why" doc:"Why it is in that state, when that is not obvious."`
 	Epoch     uint64          `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
@@ -50,21 +51,35 @@ type ConfigStatus struct {
 
 // HostStatus is one host as the answering host knows it.
 type HostStatus struct {
-	Name          string   `json:"name" doc:"Name in the configuration."`
-	Address       string   `json:"address" doc:"Address on which it is heard."`
-	State         State    `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent"`
-	Why           string   `json:"why" doc:"Why it is in that state, when that is not obvious."`
-	Weight        int      `json:"weight" doc:"Share of new connections relative to the others, in effect now; 0: none."`
-	Boot          string   `json:"boot" doc:"Random number of its agent's start; empty: not known."`
-	HeardAgoMS    *float64 `json:"heard_ago_ms" doc:"Milliseconds since it was last heard; null: never, or the answering host itself."`
-	LossPercent   *float64 `json:"loss_percent" doc:"Share of its recent heartbeats that did not arrive; null: not known."`
-	DelayMS       *float64 `json:"delay_ms" doc:"Round trip to it in milliseconds; null: not known."`
-	Version       string   `json:"version" doc:"Version of its agent; empty: not known."`
-	ConfigDigest  string   `json:"config_digest" doc:"Digest of its configuration; empty: not known."`
-	ConfigDiffers *bool    `json:"config_differs" doc:"Whether its configuration is another than the answering host's; null: not known."`
-	Directs       []string `json:"directs" doc:"VIPs that it answers for, by name."`
-	Holds         *int     `json:"holds" doc:"Buckets, not its own, in which it still has connections; null: not announced yet."`
-	Shares        []Share  `json:"shares" doc:"Its share of each rule."`
+	Name          string        `json:"name" doc:"Name in the configuration."`
+	Address       string        `json:"address" doc:"Address on which it is heard."`
+	State         State         `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent"`
+	Why           string        `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Weight        int           `json:"weight" doc:"Share of new connections relative to the others, in effect now; 0: none."`
+	Boot          string        `json:"boot" doc:"Random number of its agent's start; empty: not known."`
+	HeardAgoMS    *float64      `json:"heard_ago_ms" doc:"Milliseconds since it was last heard; null: never, or the answering host itself."`
+	LossPercent   *float64      `json:"loss_percent" doc:"Share of its recent heartbeats that did not arrive; null: not known."`
+	DelayMS       *float64      `json:"delay_ms" doc:"Round trip to it in milliseconds; null: not known."`
+	Version       string        `json:"version" doc:"Version of its agent; empty: not known."`
+	Speaks        *SpeaksStatus `json:"speaks" doc:"Versions of heartbeats that it speaks; null: not known."`
+	ConfigDigest  string        `json:"config_digest" doc:"Digest of its configuration; empty: not known."`
+	ConfigDiffers *bool         `json:"config_differs" doc:"Whether its configuration is another than the answering host's; null: not known."`
+	Directs       []string      `json:"directs" doc:"VIPs that it answers for, by name."`
+	Holds         *int          `json:"holds" doc:"Buckets, not its own, in which it still has connections; null: not announced yet."`
+	Shares        []Share       `json:"shares" doc:"Its share of each rule."`
+}
+
+// SpeaksStatus is the range of versions of the heartbeat that a host speaks.
+type SpeaksStatus struct {
+	Lowest  int `json:"lowest" doc:"Lowest version that it can read and write."`
+	Highest int `json:"highest" doc:"Highest version that it can read and write."`
+	Written int `json:"written" doc:"Version that it wrote last."`
+}
+
+// LanguageStatus is the version that the answering host writes heartbeats in.
+type LanguageStatus struct {
+	Version int    `json:"version" doc:"Version it writes; every host that is heard can read it."`
+	Why     string `json:"why" doc:"Why it is that one."`
 }
 
 // Share is a host's part of a rule.

@@ -35,7 +35,7 @@ const (
 // to all networks; the envelope's own sequence counts losses of its network.
 type Message struct {
 	member.Heartbeat
-	Language              // which version this is, set by Send
+	Language              // which version this is, set by Send but for Serves
 	Version    string     // the agent's; at most MaxVersion bytes
 	Digest     [32]byte   // of the configuration in use
 	Interfaces []LinkAddr // where to forward packets for each VIP to; sorted by VIP

@@ -87,6 +87,7 @@ func drawMessage(t *rapid.T) Message {
 	m.Released, m.Installed, m.HighEpoch = drawViewID(t), drawViewID(t), rapid.Uint64().Draw(t, "high epoch")
 	m.Seq = rapid.Uint64().Draw(t, "number")
 	m.Language = latest
+	m.Serves = rapid.Bool().Draw(t, "serves")
 	if rapid.Bool().Draw(t, "base") {
 		m.Written = VersionBase
 	}

@@ -106,12 +106,12 @@ func (n *negotiation) forget(from member.ID, boot member.Boot) {
 	s.gone = boot
 }
 
-// speak says what to write in now.
-func (n *negotiation) speak(now time.Time) Language {
+// speak says what is spoken, and what to write in now.
+func (n *negotiation) speak(now time.Time) (Range, uint8) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.updateLocked(now)
-	return Language{Speaks: n.own, Written: n.written}
+	return n.own, n.written
 }
 
 // updateLocked finds what all that count have in common, and moves towards its upper end.

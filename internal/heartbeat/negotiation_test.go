@@ -45,7 +45,8 @@ func (p *parley) beat() (unread int) {
 		if p.down[from] {
 			continue
 		}
-		said := h.speak(p.now)
+		said := Language{}
+		said.Speaks, said.Written = h.speak(p.now)
 		for to, other := range p.hosts {
 			if to != from && !p.down[to] && !p.cut(from, to) && !other.hear(member.ID(from), p.boots[from], said, p.now) {
 				unread++
@@ -107,8 +108,8 @@ func TestStarterBeginsLow(t *testing.T) {
 		t.Fatalf("without the starter: %s", got)
 	}
 	p.down[2] = false
-	if first := p.hosts[2].speak(p.now); first.Written != 1 {
-		t.Errorf("the starter begins in %d", first.Written)
+	if _, first := p.hosts[2].speak(p.now); first != 1 {
+		t.Errorf("the starter begins in %d", first)
 	}
 	p.beats(3)
 	if got := p.written(); got != "222" || p.beat() != 0 {
@@ -199,7 +200,7 @@ func TestFarewellEndsALimit(t *testing.T) {
 	if a := p.hosts[0].agreement(); a.Limited {
 		t.Errorf("limited by a host that has left: %+v", a)
 	}
-	if !p.hosts[0].hear(2, p.boots[2], Language{r(1, 1), 1}, p.now) {
+	if !p.hosts[0].hear(2, p.boots[2], Language{Speaks: r(1, 1), Written: 1}, p.now) {
 		t.Error("a late heartbeat that can be read is called foreign")
 	}
 	if a := p.hosts[0].agreement(); a.Limited {

@@ -162,7 +162,8 @@ func (g *Networks) Send(say func(number uint64) Message) error {
 	g.out.number++
 	m := say(g.out.number)
 	now, start := time.Now(), g.out.nextHolding
-	m.Seq, m.Language = g.out.number, g.talk.speak(now)
+	m.Seq = g.out.number
+	m.Speaks, m.Written = g.talk.speak(now)
 	plain := m.Written < VersionSections
 	skips := make([]member.Set, len(g.list))
 	for i, n := range g.list {

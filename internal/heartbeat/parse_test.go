@@ -10,19 +10,19 @@ import (
 
 // Where fields stand in the payload of an empty Message.
 const (
-	atLanguage  = 0 // lowest version, highest, written
-	atState     = 3
-	atDirector  = 30
-	atProposer  = 39
-	atMembers   = 48 // set, then the set of those like the one before
-	atHears     = 56 // set, then the set of those with the view's boot
-	atEchoTo    = 98
-	atVersion   = 139
-	atInterface = 140
-	atOrders    = 141
-	atNumber    = 142 // of the heartbeat
-	atSections  = 143 // their length in two bytes
-	atHoldings  = 145
+	atLanguage  = 0 // lowest version, highest, written; then whether it serves
+	atState     = 4
+	atDirector  = 31
+	atProposer  = 40
+	atMembers   = 49 // set, then the set of those like the one before
+	atHears     = 57 // set, then the set of those with the view's boot
+	atEchoTo    = 99
+	atVersion   = 140
+	atInterface = 141
+	atOrders    = 142
+	atNumber    = 143 // of the heartbeat
+	atSections  = 144 // their length in two bytes
+	atHoldings  = 146
 )
 
 // splice replaces n bytes at a place by others.
@@ -64,6 +64,8 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"number longer than it need be", atNumber, 1, []byte{0x80, 0}, false},
 		{"speaks a later version too", atLanguage, 3, []byte{1, 9, 2}, true},
 		{"speaks no earlier version", atLanguage, 3, []byte{2, 2, 2}, true},
+		{"serves", atLanguage, 4, []byte{1, 2, 2, 1}, true},
+		{"serves neither yes nor no", atLanguage, 4, []byte{1, 2, 2, 2}, false},
 		{"version zero", atLanguage, 3, []byte{0, 2, 2}, false},
 		{"highest below lowest", atLanguage, 3, []byte{2, 1, 2}, false},
 		{"written in what it does not speak", atLanguage, 3, []byte{1, 1, 2}, false},

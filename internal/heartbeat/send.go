@@ -14,7 +14,7 @@ func (n *Network) Send(say func(seq uint64) Message) (seq uint64, err error) {
 	defer n.out.Unlock()
 	return n.sendLocked(0, func(seq uint64) Message {
 		m := say(seq)
-		m.Language = n.talk.speak(time.Now())
+		m.Speaks, m.Written = n.talk.speak(time.Now())
 		return m
 	})
 }

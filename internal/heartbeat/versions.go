@@ -2,8 +2,8 @@ package heartbeat
 
 import "fmt"
 
-// The versions of the heartbeat's payload. A reader of any version can read the first three bytes of every other: the range that
-// the sender speaks and the version that it has written in (docs/design/0007-versions.md).
+// The versions of the heartbeat's payload. A reader of any version can read the first four bytes of every other: the range that
+// the sender speaks, the version that it has written in, and whether it serves (docs/design/0007-versions.md).
 const (
 	// VersionBase has no sections: unicast to addresses that are configured or known, the key made from the secret, and of a host's
 	// attributes only those of the first release.
@@ -11,9 +11,6 @@ const (
 	// VersionSections adds sections, and with them multicast, and everything that is said in a section.
 	VersionSections uint8 = 2
 )
-
-// oldest is the lowest version that this agent speaks. It is raised when no release that a rolling upgrade can start from needs it.
-const oldest = VersionBase
 
 // Range is the versions of the heartbeat that a host speaks, both ends included.
 type Range struct{ Lowest, Highest uint8 }
@@ -42,20 +39,27 @@ func (r Range) String() string {
 type Language struct {
 	Speaks  Range
 	Written uint8 // the version of what follows
+	Serves  bool  // whether the sender accepts new connections: somebody that cannot read on must not do so beside it
 }
 
 // sound reports whether a language makes sense: zero is no version, and nobody writes what he does not speak.
 func (l Language) sound() bool { return l.Speaks.Lowest > 0 && l.Speaks.Has(l.Written) }
 
 func (l Language) append(b []byte) []byte {
-	return append(b, l.Speaks.Lowest, l.Speaks.Highest, l.Written)
+	b = append(b, l.Speaks.Lowest, l.Speaks.Highest, l.Written, 0)
+	if l.Serves {
+		b[len(b)-1] = 1
+	}
+	return b
 }
 
 func (r *reader) language() Language {
 	l := Language{Speaks: Range{Lowest: r.u8(), Highest: r.u8()}, Written: r.u8()}
-	if !l.sound() {
+	serves := r.u8()
+	if !l.sound() || serves > 1 {
 		r.fail("range of versions")
 	}
+	l.Serves = serves == 1
 	return l
 }
 

@@ -1,7 +1,10 @@
-//go:build !muster_previous
+//go:build !muster_previous && !muster_next
 
 package heartbeat
 
-// newest is the highest version of the heartbeat that this agent speaks. The build tag muster_previous makes an agent that does not
-// speak it yet: what tests of a rolling upgrade start from.
-const newest = VersionSections
+// The lowest and the highest version of the heartbeat that this agent speaks. The lowest is raised when no release that a rolling upgrade can
+// start from needs it. For tests of rolling upgrades the build tags muster_previous and muster_next make agents of other generations.
+const (
+	oldest = VersionBase
+	newest = VersionSections
+)

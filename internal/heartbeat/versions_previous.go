@@ -2,5 +2,8 @@
 
 package heartbeat
 
-// newest is the highest version that an agent of the previous generation speaks.
-const newest = VersionBase
+// An agent of the generation before speaks the base alone.
+const (
+	oldest = VersionBase
+	newest = VersionBase
+)

@@ -11,10 +11,11 @@ func Sample() api.Status {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return api.Status{
 		Cluster: "shop", Host: "a", Version: "v1.2.3", State: api.StateServing, Epoch: 17,
-		View:   api.ViewStatus{Epoch: 17, Proposer: "a", Members: []string{"a", "b"}},
-		Config: api.ConfigStatus{Path: "/etc/muster/muster.yaml", Digest: "1a2b3c4d5e6f7081", Pending: "99aabbccddeeff00"},
-		Hosts:  sampleHosts(),
-		VIPs:   sampleVIPs(),
+		Language: api.LanguageStatus{Version: 1, Why: "host b speaks no higher one"},
+		View:     api.ViewStatus{Epoch: 17, Proposer: "a", Members: []string{"a", "b"}},
+		Config:   api.ConfigStatus{Path: "/etc/muster/muster.yaml", Digest: "1a2b3c4d5e6f7081", Pending: "99aabbccddeeff00"},
+		Hosts:    sampleHosts(),
+		VIPs:     sampleVIPs(),
 		Checks: []api.CheckStatus{
 			{Name: "app", State: "down", Why: "2 failures in a row", Since: &at, Last: &api.Transcript{At: at, TookMS: 400, Text: "GET http://127.0.0.1/\ntimeout after 400 ms \x1b[31m"}},
 			{Name: "new", State: "unknown", Why: "not probed yet"},
@@ -66,11 +67,11 @@ func sampleNetworks(at time.Time) []api.NetworkStatus {
 
 func sampleHosts() []api.HostStatus {
 	return []api.HostStatus{
-		{Name: "a", Address: "10.77.0.1", State: api.StateServing, Weight: 1, Boot: "00000000000000a1", Version: "v1.2.3", ConfigDigest: "1a2b3c4d5e6f7081",
+		{Name: "a", Address: "10.77.0.1", State: api.StateServing, Weight: 1, Boot: "00000000000000a1", Version: "v1.2.3", Speaks: &api.SpeaksStatus{Lowest: 1, Highest: 2, Written: 1}, ConfigDigest: "1a2b3c4d5e6f7081",
 			ConfigDiffers: new(false), Directs: []string{"web"}, Holds: new(0),
 			Shares: []api.Share{{VIP: "web", Rule: "tcp 80,443", Buckets: 4096, Percent: 100}}},
 		{Name: "b", Address: "10.77.0.2", State: api.StateDrained, Why: "drained by order", Boot: "00000000000000b2", HeardAgoMS: new(12.0), LossPercent: new(0.5), DelayMS: new(0.31),
-			Version: "v1.2.3", ConfigDigest: "77c0ffee77c0ffee", ConfigDiffers: new(true), Holds: new(31)},
+			Version: "v1.2.2", Speaks: &api.SpeaksStatus{Lowest: 1, Highest: 1, Written: 1}, ConfigDigest: "77c0ffee77c0ffee", ConfigDiffers: new(true), Holds: new(31)},
 		{Name: "c", Address: "10.77.0.3", State: api.StateSilent, Why: "15 intervals of silence", HeardAgoMS: new(4200.0)},
 		{Name: "d", Address: "10.77.0.4", State: api.StateUnknown, Why: "never heard since this agent started"},
 	}

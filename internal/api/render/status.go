@@ -26,6 +26,7 @@ func Status(w io.Writer, s api.Status) {
 func head(w io.Writer, s api.Status) {
 	fmt.Fprintf(w, "Cluster %s, seen from host %s (%s)\n", plain(s.Cluster), plain(s.Host), or(s.Version, "version unknown"))
 	fmt.Fprintf(w, "  state   %s%s\n", state(s.State), because(s.Why))
+	language(w, s.Language)
 	if s.Epoch == 0 {
 		fmt.Fprintln(w, "  view    none: this host accepts no new connections")
 	} else {
@@ -35,6 +36,26 @@ func head(w io.Writer, s api.Status) {
 	if s.Config.Pending != "" {
 		fmt.Fprintf(w, "          %s waits until every host of the view has it\n", short(s.Config.Pending))
 	}
+}
+
+// language writes which version of heartbeats is in use.
+func language(w io.Writer, l api.LanguageStatus) {
+	if l.Version == 0 {
+		fmt.Fprintln(w, "  speaks  unknown")
+		return
+	}
+	fmt.Fprintf(w, "  speaks  version %d of heartbeats%s\n", l.Version, because(l.Why))
+}
+
+// spoken writes the range of versions that a host speaks.
+func spoken(s *api.SpeaksStatus) string {
+	switch {
+	case s == nil:
+		return unknown
+	case s.Lowest == s.Highest:
+		return strconv.Itoa(s.Lowest)
+	}
+	return fmt.Sprintf("%d-%d", s.Lowest, s.Highest)
 }
 
 // state writes a state; one of a later version is not guessed at.
@@ -62,7 +83,7 @@ func short(digest string) string {
 }
 
 func hosts(w io.Writer, s api.Status) {
-	rows := [][]string{{"HOST", "ADDRESS", "STATE", "WEIGHT", "HEARD", "LOSS", "DELAY", "CONFIG", "DIRECTS", "HOLDS", "WHY"}}
+	rows := [][]string{{"HOST", "ADDRESS", "STATE", "WEIGHT", "HEARD", "LOSS", "DELAY", "SPEAKS", "CONFIG", "DIRECTS", "HOLDS", "WHY"}}
 	for _, h := range s.Hosts {
 		rows = append(rows, hostRow(h, h.Name == s.Host))
 	}
@@ -89,7 +110,7 @@ func hostRow(h api.HostStatus, self bool) []string {
 	if h.Holds != nil {
 		holds = strconv.Itoa(*h.Holds)
 	}
-	return []string{plain(h.Name), or(h.Address, unknown), state(h.State), weight, heard, loss, delay, sameConfig(h), list(h.Directs, "-"), holds, or(h.Why, "-")}
+	return []string{plain(h.Name), or(h.Address, unknown), state(h.State), weight, heard, loss, delay, spoken(h.Speaks), sameConfig(h), list(h.Directs, "-"), holds, or(h.Why, "-")}
 }
 
 func sameConfig(h api.HostStatus) string {
