@@ -23,8 +23,11 @@ func (h *Host) RunDir() string { return filepath.Join(h.lab.dir, "run", h.name) 
 func (h *Host) StateDir() string { return filepath.Join(h.lab.dir, "state", h.name) }
 
 // Start starts the host's agent and does not wait until it serves: WaitReady does.
-func (h *Host) Start() error {
-	_, err := h.Spawn(agentProcess, h.lab.binary, "run", "-c", h.lab.ConfigPath(), "--host", h.name,
+func (h *Host) Start() error { return h.StartBuild(h.lab.binary) }
+
+// StartBuild is Start with another program than the lab's: an agent of another release.
+func (h *Host) StartBuild(binary string) error {
+	_, err := h.Spawn(agentProcess, binary, "run", "-c", h.lab.ConfigPath(), "--host", h.name,
 		"--run-dir", h.RunDir(), "--state-dir", h.StateDir())
 	return err
 }
