@@ -262,6 +262,8 @@ func TestAnswersGolden(t *testing.T) {
 	}{
 		{"status", []string{"status"}},
 		{"status.json", []string{"status", "--json"}},
+		{"metrics", []string{"metrics"}},
+		{"metrics.json", []string{"metrics", "--json"}},
 		{"explain", []string{"explain", "web", "203.0.113.9:51234"}},
 		{"explain.json", []string{"explain", "web", "203.0.113.9:51234", "--json"}},
 		{"network-list", []string{"network", "list"}},

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/netip"
 	"time"
 )
@@ -29,6 +30,8 @@ type Agent interface {
 	Stop(ctx context.Context, request StopRequest) error
 	// Reload reads the configuration file again, as SIGHUP does. Its error lists every problem of the file.
 	Reload(ctx context.Context) error
+	// Metrics writes the status in the text format of Prometheus.
+	Metrics(ctx context.Context, w io.Writer) error
 	// Journal holds what happened.
 	Journal() *Journal
 }

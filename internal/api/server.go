@@ -93,6 +93,7 @@ func Handler(agent Agent, version string) http.Handler {
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
 	config.RejectUnknownQueryParameters = true
 	register(humago.New(mux, config), agent)
+	mux.Handle("GET "+MetricsPath, serveMetrics(agent))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 		mux.ServeHTTP(w, r)

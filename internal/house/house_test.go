@@ -91,6 +91,7 @@ var rooms = []string{
 	"internal/house",
 	"internal/lab",
 	"internal/agent",
+	"internal/metrics",
 	"internal/api",
 	"internal/guard",
 	"internal/lessor",

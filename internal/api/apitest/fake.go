@@ -2,7 +2,9 @@ package apitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -51,6 +53,12 @@ func (f *Fake) Status(context.Context) (api.Status, error) {
 		return f.AfterOrders, nil
 	}
 	return f.Now, nil
+}
+
+// Metrics implements api.Agent with one series.
+func (f *Fake) Metrics(_ context.Context, w io.Writer) error {
+	_, err := fmt.Fprintf(w, "# HELP muster_view_epoch Epoch of the view in use.\n# TYPE muster_view_epoch gauge\nmuster_view_epoch %d\n", f.Now.Epoch)
+	return errors.Join(err, f.Err)
 }
 
 // Explain implements api.Agent.
