@@ -67,7 +67,7 @@ func TestUpLeavesNothingWhenItFails(t *testing.T) {
 		{"the binary fails", 99, func(o *lab.Options) { o.Binary = "/bin/false" }, "make secret"},
 		{"the template is broken", 99, func(o *lab.Options) { o.Config = "{{.Nothing}}" }, "fill in configuration"},
 		{"no hosts", 99, func(o *lab.Options) { o.Hosts = 0 }, "0 hosts"},
-		{"too many hosts", 99, func(o *lab.Options) { o.Hosts = 27 }, "27 hosts"},
+		{"too many hosts", 99, func(o *lab.Options) { o.Hosts = 33 }, "33 hosts"},
 		{"too many clients", 99, func(o *lab.Options) { o.Clients = 51 }, "51 clients"},
 		{"a name that is none", 99, func(o *lab.Options) { o.Name = "../x" }, "lab name"},
 	}

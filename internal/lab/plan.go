@@ -13,7 +13,7 @@ import (
 
 // The addresses are those of the example farm: hosts from .1, clients from .201, the VIP between them.
 const (
-	maxHosts     = 26
+	maxHosts     = 32 // as many as a cluster
 	maxClients   = 50
 	maxNetworks  = 8 // besides the first
 	firstHost    = 1
@@ -62,12 +62,22 @@ func plan(hosts, clients int) ([]node, error) {
 	}
 	var nodes []node
 	for i := range hosts {
-		nodes = append(nodes, node{Name: string(rune('a' + i)), Address: address(firstHost + i)})
+		nodes = append(nodes, node{Name: hostName(i), Address: address(firstHost + i)})
 	}
 	for i := range clients {
 		nodes = append(nodes, node{Name: "c" + strconv.Itoa(i+1), Address: address(firstClient + i), Client: true})
 	}
 	return nodes, nil
+}
+
+// hostName is a to z, then za to zf: in the order of their names, which numbers the hosts of a cluster, they are in that of their
+// addresses too.
+func hostName(i int) string {
+	const letters = 'z' - 'a' + 1
+	if i < letters {
+		return string(rune('a' + i))
+	}
+	return "z" + string(rune('a'+i-letters))
 }
 
 func checkName(name string) error {
