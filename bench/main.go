@@ -23,7 +23,8 @@ const (
 // bench is a run of the program.
 type bench struct {
 	out    io.Writer
-	repeat int // repetitions of what is repeated, when not the row's own number; 0: that
+	repeat int           // repetitions of what is repeated, when not the row's own number; 0: that
+	trial  time.Duration // how long the rows of wrong removals wait for one
 }
 
 func main() {
@@ -35,6 +36,7 @@ func main() {
 	}
 	list := flag.Bool("list", false, "list the rows")
 	n := flag.Int("n", 0, "repetitions, for a quick look (default: each row's own number); nothing is written down then")
+	trial := flag.Duration("for", trial, "how long the rows wrong and wrong7 wait for a wrong removal, each of three times")
 	page := flag.Bool("page", false, "only write the page anew, of what is known")
 	flag.Parse()
 	if *page {
@@ -52,7 +54,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{out: os.Stdout, repeat: *n}
+	b := &bench{out: os.Stdout, repeat: *n, trial: *trial}
 	if err := b.measure(ctx, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

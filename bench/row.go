@@ -17,7 +17,7 @@ type row struct {
 // rows lists them all, in the order of the page.
 func rows() []row {
 	return []row{cutRow(), killRow(), gapRow(), surviveRow(), overlapRow(), filterRow(), lossRow(), stressRow(), frozenRow(), footprintRow(),
-		detectRow(), detectSevenRow(), wireRow()}
+		detectRow(), detectSevenRow(), wrongRow(), wrongSevenRow(), wireRow()}
 }
 
 // choose finds rows by name; no names: all.
