@@ -14,7 +14,10 @@ const (
 	wanInterval, wanTolerance       = 500 * time.Millisecond, 10
 )
 
-const defaultTimeout = time.Second // of a check
+const (
+	defaultTimeout = time.Second // of a check
+	defaultKeyAge  = time.Hour   // as the system that this one replaces did it
+)
 
 // build makes the value that the program uses from a file without problems; has says whether the file has a value at a path.
 func build(path, dir string, f *File, has func(path string) bool) *Config {
@@ -26,6 +29,7 @@ func build(path, dir string, f *File, has func(path string) bool) *Config {
 		RunDir:      below(dir, cmp.Or(f.RunDir, "/run/muster/"+f.Cluster)),
 		Heartbeat:   buildHeartbeat(f.Heartbeat),
 		NoMulticast: f.Heartbeat.Multicast.Disabled,
+		KeyAge:      cmp.Or(f.Heartbeat.Keys.Rotate, defaultKeyAge),
 	}
 	for _, name := range sorted(f.Hosts) {
 		h := f.Hosts[name]

@@ -22,8 +22,9 @@ type Config struct {
 	RunDir      string // absolute
 	Hosts       []Host
 	Heartbeat   Heartbeat
-	Networks    []Network // those that the file names
-	NoMulticast bool      // on a network that the file does not name
+	Networks    []Network     // those that the file names
+	NoMulticast bool          // on a network that the file does not name
+	KeyAge      time.Duration // at which a network's key is replaced
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Short is the first 12 hex digits, for people.
@@ -25,13 +26,18 @@ type meaning struct {
 	Heartbeat   Heartbeat
 	Networks    []Network
 	NoMulticast bool
+	KeyAge      time.Duration `json:",omitempty"` // nothing for the default, as in versions before this setting
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check
 }
 
 func (c *Config) digest() Digest {
-	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, c.VIPs, c.Rules, c.Checks})
+	age := c.KeyAge
+	if age == defaultKeyAge {
+		age = 0
+	}
+	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks})
 	if err != nil {
 		panic(err) // plain data without floats, channels or functions: cannot happen
 	}

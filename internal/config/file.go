@@ -15,8 +15,8 @@ type File struct {
 	// Name of the cluster. Datagrams carry it, so two clusters on one network need two names. Changing it needs a restart
 	// of every agent.
 	Cluster string `yaml:"cluster" required:"true" format:"name" example:"shop"`
-	// File with the cluster's secret, as `muster key new` makes it: the same on every host, mode 0600. A relative path starts at
-	// the configuration file.
+	// File with the cluster's secret, as `muster key new` makes it: the same on every host, mode 0600. Another file or
+	// other content is taken live by `muster reload` on every host. A relative path starts at the configuration file.
 	SecretFile string `yaml:"secret_file" required:"true" format:"path" example:"secret.key"`
 	// Directory for what must outlive a restart. A relative path starts at the configuration file.
 	StateDir string `yaml:"state_dir" format:"path" shown:"/var/lib/muster/CLUSTER" example:"/var/lib/muster/shop"`
@@ -65,7 +65,18 @@ type FileHeartbeat struct {
 	// Whether heartbeats go by multicast. A network's own setting wins.
 	Multicast FileClusterMulticast `yaml:"multicast"`
 
-	_ struct{} `unsupported:"keys witness"`
+	// Keys that heartbeats are signed and encrypted with, beside the secret.
+	Keys FileKeys `yaml:"keys"`
+
+	_ struct{} `unsupported:"witness"`
+}
+
+// FileKeys holds the settings of the keys that the hosts draw for each network.
+type FileKeys struct {
+	// Age at which a network's key is replaced by a new random one; `muster key rotate` does it at once, and so does a host
+	// that leaves. Shorter leaves less to whoever gets hold of one; a rotation costs a few datagrams for each host. A change is taken
+	// live.
+	Rotate time.Duration `yaml:"rotate" default:"1h" min:"1m" max:"720h"`
 }
 
 // FileNetwork is one network between hosts. A cable from host to host is one too.

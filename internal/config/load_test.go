@@ -23,6 +23,7 @@ func TestLoadGivesTheFarm(t *testing.T) {
 	want := &Config{
 		Path:       farmFile,
 		Cluster:    "shop",
+		KeyAge:     time.Hour,
 		SecretFile: filepath.Join(dir, "secret.key"),
 		StateDir:   "/var/lib/muster/shop",
 		RunDir:     "/run/muster/shop",

@@ -22,6 +22,7 @@ func places() map[string]string {
 		"FileNetwork":          "heartbeat.networks.NAME",
 		"FileClusterMulticast": "heartbeat.multicast",
 		"FileMulticast":        "heartbeat.networks.NAME.multicast",
+		"FileKeys":             "heartbeat.keys",
 		"FileVIP":              "vips.NAME",
 		"FileRule":             "vips.NAME.rules[]",
 		"FileCheck":            "checks.NAME",

@@ -6,7 +6,7 @@ import (
 )
 
 // Restart says, one sentence each, what differs between two configurations that a running agent cannot take: its place in the
-// cluster, its keys, its networks and the detector are fixed for its life. Nothing: it can take the new one as it is.
+// cluster, its networks and the detector are fixed for its life. Nothing: it can take the new one as it is.
 func Restart(old, new *Config) []string {
 	var why []string
 	differs := func(what string, a, b any) {
@@ -15,7 +15,6 @@ func Restart(old, new *Config) []string {
 		}
 	}
 	differs("cluster", old.Cluster, new.Cluster)
-	differs("secret_file", old.SecretFile, new.SecretFile)
 	differs("state_dir", old.StateDir, new.StateDir)
 	differs("run_dir", old.RunDir, new.RunDir)
 	differs("heartbeat interval", old.Heartbeat.Interval, new.Heartbeat.Interval)

@@ -14,7 +14,7 @@ func TestRestartNamesWhatAnAgentCannotTake(t *testing.T) {
 		{"VIP", "10.77.0.100/24", "10.77.0.101/24", ""},
 		{"check", "http://127.0.0.1/", "http://127.0.0.1/health", ""},
 		{"cluster", "cluster: shop", "cluster: mall\nrun_dir: /run/muster/shop\nstate_dir: /var/lib/muster/shop", "cluster changes from shop to mall"},
-		{"secret", "secret.key", "/etc/other.key", "secret_file changes from /c/secret.key to /etc/other.key"},
+		{"secret", "secret.key", "/etc/other.key", ""},
 		{"state directory", "hosts:", "state_dir: /s\nhosts:", "state_dir changes from /var/lib/muster/shop to /s"},
 		{"run directory", "hosts:", "run_dir: /r\nhosts:", "run_dir changes from /run/muster/shop to /r"},
 		{"profile", "hosts:", "heartbeat: {profile: wan}\nhosts:", "heartbeat interval changes from 20ms to 500ms\nheartbeat tolerance changes from 15 to 10\nheartbeat lease changes from 10 to 6"},

@@ -75,6 +75,7 @@ func (m *Message) check() error {
 		{inSet(m.View.Members, memberOf), "members of the view"},
 		{inSet(m.Hears, hearingOf), "hosts heard"},
 		{len(m.Words) <= MaxWords && rising(m.Words, networkOf) && !slices.ContainsFunc(m.Words, unspeakable), "networks"},
+		{m.Keys.speakable(), "keys"},
 		{len(m.Orders) <= MaxOrders, "too many orders"},
 		{m.View.Proposer < member.MaxHosts && m.Released.Proposer < member.MaxHosts && m.Installed.Proposer < member.MaxHosts, "proposer"},
 		{m.Echo.To < member.MaxHosts, "host of the echo"},

@@ -42,7 +42,8 @@ type Message struct {
 	Orders     []Order
 	Words      []Word        // of networks; sorted by network; set by Send
 	Registers  register.Said // of the values that all hosts hold in common
-	Holdings   []Holding     // of some rules, or of all; each rule at most once
+	Keys       Keys
+	Holdings   []Holding // of some rules, or of all; each rule at most once
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
 	Echo  Echo   // one host's clock sent back to it; set by Send

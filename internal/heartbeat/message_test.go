@@ -105,6 +105,9 @@ func drawMessage(t *rapid.T) Message {
 		m.Words = append(m.Words, w)
 	}
 	if m.Written >= VersionSections {
+		m.Keys = drawKeys(t)
+	}
+	if m.Written >= VersionSections {
 		m.Registers.Digest = register.Digest(rapid.Uint64().Draw(t, "registers"))
 	}
 	if m.Registers.Digest != 0 {
@@ -237,6 +240,8 @@ func TestWhatCannotBeWritten(t *testing.T) {
 		{"group that is none", func(m *Message) {
 			m.Words = []Word{{Group: multicast.Group{Address: netip.AddrFrom4([4]byte{10, 0, 0, 1})}}}
 		}, ErrMalformed},
+		{"networks with keys unsorted", func(m *Message) { m.Keys = Keys{Base: 1, Words: []KeyWord{{Network: 2}, {Network: 1}}} }, ErrMalformed},
+		{"keys of no secret", func(m *Message) { m.Keys = Keys{Words: []KeyWord{{Network: 2}}} }, ErrMalformed},
 		{"rule twice", func(m *Message) { m.Holdings = []Holding{{Rule: 1}, {Rule: 1}} }, ErrMalformed},
 		{"rule beyond all", func(m *Message) { m.Holdings = []Holding{{Rule: 64}} }, ErrMalformed},
 		{"kind of holding", func(m *Message) { m.Holdings = []Holding{{Kind: 3}} }, ErrMalformed},

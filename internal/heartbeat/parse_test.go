@@ -46,6 +46,11 @@ func TestWhatCannotBeRead(t *testing.T) {
 		body := slices.Concat(append([][]byte{{count}}, each...)...)
 		return slices.Concat([]byte{0, byte(len(body) + 3), byte(networksSection), 0, byte(len(body))}, body)
 	}
+	keys := func(count byte, each ...[]byte) []byte {
+		body := slices.Concat(append([][]byte{{0, 0, 0, 1}, zeros(4), {count}}, each...)...)
+		return slices.Concat([]byte{0, byte(len(body) + 3), byte(keysSection), 0, byte(len(body))}, body)
+	}
+	key := func(network byte) []byte { return append([]byte{network}, zeros(8)...) }
 	for _, tc := range []struct {
 		name string
 		at   int
@@ -58,6 +63,10 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"one network twice", atSections, 2, words(2, word(1, 239, 0), word(1, 0, 0)), false},
 		{"group that is none", atSections, 2, words(1, word(0, 10, 0)), false},
 		{"stranger neither yes nor no", atSections, 2, words(1, word(0, 239, 2)), false},
+		{"keys of two networks", atSections, 2, keys(2, key(0), key(1)), true},
+		{"keys of one network twice", atSections, 2, keys(2, key(1), key(1)), false},
+		{"keys cut short", atSections, 2, keys(2, key(1)), false},
+		{"keys of no secret", atSections, 2, slices.Concat([]byte{0, 12, byte(keysSection), 0, 9}, zeros(9)), false},
 		{"network cut short", atSections, 2, words(1, []byte{1, 10, 0}), false},
 		{"too many networks", atSections, 2, words(17), false},
 		{"number in two bytes", atNumber, 1, []byte{0x80, 1}, true},

@@ -12,11 +12,12 @@ type section uint8
 // The sections, in the order in which they are written.
 const (
 	networksSection  section = 1 // what is said of networks: Words
+	keysSection      section = 2 // what is said of keys: Keys
 	registersSection section = 3 // the digest of the values that all hosts hold in common, and some of them: Registers
 )
 
 // sectionKinds are the sections that this version writes, what cannot wait first.
-var sectionKinds = [...]section{networksSection, registersSection}
+var sectionKinds = [...]section{networksSection, keysSection, registersSection}
 
 // appendSections writes the sections that fit into room bytes, behind the length of them all.
 func (m *Message) appendSections(b []byte, room int) []byte {
@@ -44,6 +45,8 @@ func (m *Message) appendSection(kind section, b []byte, limit int) []byte {
 		if len(m.Words) > 0 {
 			return appendWords(b, m.Words)
 		}
+	case keysSection:
+		return appendKeys(b, &m.Keys)
 	case registersSection:
 		if m.Registers.Digest != 0 {
 			return appendRegisters(b, m.Registers, limit)
@@ -78,6 +81,8 @@ func (r *reader) section(kind section, m *Message) bool {
 	switch kind {
 	case networksSection:
 		m.Words = r.words()
+	case keysSection:
+		m.Keys = r.keys()
 	case registersSection:
 		m.Registers = r.registers()
 	default:
