@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "The secret that the hosts share"}
+	c := &cobra.Command{Use: "key", Short: "The secret that the hosts share, and the keys that they draw"}
 	c.AddCommand(&cobra.Command{
 		Use:     "new FILE",
 		Short:   "Make a new secret",
@@ -29,6 +29,7 @@ func (a *app) keyCommand() *cobra.Command {
 			return a.newKey(path)
 		},
 	})
+	c.AddCommand(a.keyListCommand(), a.keyRotateCommand())
 	return c
 }
 

@@ -54,7 +54,7 @@ func TestRefusedOrders(t *testing.T) {
 	fake := apitest.New()
 	fake.Err = fmt.Errorf("%w host: there is no %q: it is a, b or c", api.ErrUnknown, "z")
 	dir, _ := apitest.Serve(t, fake)
-	for _, args := range [][]string{{"host", "drain", "z"}, {"host", "resume", "z"}, {"reload"}, {"stop"}, {"explain", "web", "10.0.0.1"}} {
+	for _, args := range [][]string{{"host", "drain", "z"}, {"host", "resume", "z"}, {"reload"}, {"key", "rotate", "moon"}, {"stop"}, {"explain", "web", "10.0.0.1"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			got := muster(t, dir, append(args, "--run-dir", dir)...)
 			if got.code != 1 || got.out != "" || got.err != "muster: "+fake.Err.Error()+"\n" {

@@ -69,6 +69,7 @@ type host struct {
 	epochWriter     chan uint64
 	castings        []casting   // by network, as the networks were opened
 	groupWriter     chan string // the text of the groups file
+	keys            keychain
 	registers       *registers
 	errands         *errands
 }

@@ -24,6 +24,7 @@ func (h *host) loop(ctx context.Context) {
 			h.layGhosts(time.Now())
 			h.standAside(time.Now())
 			h.cast(time.Now())
+			h.turnKeys(time.Now())
 			h.speak()
 		case <-h.network.Wake():
 			h.listen()
@@ -169,6 +170,7 @@ func (h *host) speak() {
 		Interfaces: h.linkAddresses(),
 		Holdings:   h.shares.announcements(),
 		Orders:     h.orders.outgoing(now),
+		Keys:       h.keys.say(),
 		Registers:  h.sayRegisters(),
 	}
 	// What cannot be said is logged there, and silence has its consequences.

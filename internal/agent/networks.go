@@ -33,10 +33,13 @@ func (h *host) openNetworks(secret []byte) (*heartbeat.Networks, error) {
 		h.castings = append(h.castings, casting{NetworkOptions: n})
 	}
 	h.loadGroups()
+	if err := h.openKeys(secret, list); err != nil {
+		return nil, err
+	}
 	networks, err := heartbeat.NewNetworks(heartbeat.NetworksOptions{Self: h.self, Hosts: hosts, List: list, Trust: h.trust(), Log: h.log,
 		Speaks: heartbeat.Spoken(), Silence: h.silence(),
 		Codec: func(network uint16) (*wire.Codec, error) {
-			return wire.New(wire.Options{Cluster: h.config.Cluster, Secret: secret, Self: h.self, Hosts: len(h.config.Hosts),
+			return wire.New(wire.Options{Cluster: h.config.Cluster, Ring: h.keys.ring(network), Self: h.self, Hosts: len(h.config.Hosts),
 				Boot: h.boot, Network: network, Interval: h.config.Heartbeat.Interval})
 		}})
 	if err != nil {

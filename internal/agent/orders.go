@@ -33,8 +33,8 @@ type seenOrder struct {
 // give queues an order for another host.
 func (o *orders) give(to member.ID, verb heartbeat.Verb, now time.Time) {
 	o.number++
-	// An older order for the same host has had its chance: sent beside the newer it could only undo it.
-	o.out = slices.DeleteFunc(o.out, func(p outgoing) bool { return p.order.To == to })
+	// An older order of the kind for the same host has had its chance: sent beside the newer it could only undo it.
+	o.out = slices.DeleteFunc(o.out, func(p outgoing) bool { return p.order.To == to && undoes(verb, p.order.Verb) })
 	o.out = append(o.out, outgoing{heartbeat.Order{To: to, Verb: verb, Number: o.number}, now.Add(orderRepeat)})
 }
 
@@ -66,4 +66,10 @@ func (o *orders) take(self member.ID, m heartbeat.Message) []heartbeat.Order {
 		fresh = append(fresh, order)
 	}
 	return fresh
+}
+
+// undoes reports whether two orders are about the same thing.
+func undoes(a, b heartbeat.Verb) bool {
+	share := func(v heartbeat.Verb) bool { return v == heartbeat.DrainHost || v == heartbeat.ResumeHost }
+	return a == b || share(a) && share(b)
 }

@@ -41,6 +41,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 	}
 	list = append(list, networkProblems(s)...)
 	list = append(list, castProblems(s)...)
+	list = append(list, h.keyProblems(s, time.Now())...)
 	if s.Config.Pending != "" {
 		add("configuration", fmt.Sprintf("%s is loaded here but not used yet", s.Config.Pending), "give every other host the same file and send its agent SIGHUP; new checks need their first results")
 	}

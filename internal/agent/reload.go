@@ -26,18 +26,26 @@ func (h *host) Reload(ctx context.Context) error {
 	if err := carriable(next); err != nil {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
+	secret, err := config.LoadSecret(next.SecretFile)
+	if err != nil {
+		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
+	}
+	defer clear(secret)
 	rankings := rank(next)
 	var refused error
-	if !h.do(ctx, func() { refused = h.offer(next, rankings) }) {
+	if !h.do(ctx, func() { refused = h.offer(next, rankings, secret) }) {
 		return fmt.Errorf("%w: the agent is stopping", api.ErrConflict)
 	}
 	return refused
 }
 
-// offer makes a configuration the pending one.
-func (h *host) offer(next *config.Config, rankings *balance.Rankings) error {
+// offer makes a configuration the pending one, and takes in the secret that it names.
+func (h *host) offer(next *config.Config, rankings *balance.Rankings, secret []byte) error {
 	if changed := config.Restart(h.config, next); len(changed) > 0 {
 		return fmt.Errorf("%w: %w: %s: run `muster stop`, then `muster run`, one host after the other", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
+	}
+	if err := h.takeSecret(secret); err != nil {
+		return err
 	}
 	if next.Digest == h.config.Digest {
 		h.pending = nil

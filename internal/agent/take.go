@@ -18,6 +18,7 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 	p := &h.peers[m.From]
 	rememberRegisters(&m, &p.last)
 	p.last, p.at = m, at
+	h.keys.hear(m)
 	if m.Digest != [32]byte(h.config.Digest) {
 		return // its VIPs may be numbered otherwise
 	}
@@ -55,6 +56,8 @@ func (h *host) takeOrders(m heartbeat.Message) {
 			h.drain(true, "asked for on host "+h.name(m.From))
 		case heartbeat.ResumeHost:
 			h.drain(false, "asked for on host "+h.name(m.From))
+		default:
+			h.keyOrdered(order.Verb, m.From)
 		}
 	}
 }

@@ -30,6 +30,11 @@ type Agent interface {
 	Stop(ctx context.Context, request StopRequest) error
 	// Reload reads the configuration file again, as SIGHUP does. Its error lists every problem of the file.
 	Reload(ctx context.Context) error
+	// Keys says which keys there are, by their ids alone.
+	Keys(ctx context.Context) (Keys, error)
+	// RotateKeys has the keys of a network replaced, or those of all networks when no name is given. It returns when the order is
+	// taken; Keys says when all hosts use the new ones.
+	RotateKeys(ctx context.Context, network string) error
 	// Metrics writes the status in the text format of Prometheus.
 	Metrics(ctx context.Context, w io.Writer) error
 	// Journal holds what happened.

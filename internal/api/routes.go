@@ -73,6 +73,7 @@ func register(a huma.API, agent Agent) {
 		return agent.Journal().Since(in.Since), nil
 	})
 	stream(a, agent)
+	registerKeys(a, agent)
 	post(a, "/v1/hosts/{host}/drain", "drain", "Give a host's share of new connections away", func(ctx context.Context, in *hostDeadlineInput) error {
 		return agent.Drain(ctx, in.Host, in.Body.duration())
 	})

@@ -2,7 +2,9 @@ package heartbeat
 
 import (
 	"encoding/binary"
+	"time"
 
+	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/wire"
 )
 
@@ -55,4 +57,23 @@ func (r *reader) keys() Keys {
 		r.fail("keys")
 	}
 	return k
+}
+
+// Unreadable says when a heartbeat in the name of a host last came under a key that is not held, from a boot that is not
+// proved. Anybody can have sent it; zero: never. It must not be called while a Drain hands something over.
+func (g *Networks) Unreadable(host member.ID) (last time.Time) {
+	note := func(n *Network) {
+		n.in.Lock()
+		defer n.in.Unlock()
+		if at := n.codec.Stranger(host); at.After(last) {
+			last = at
+		}
+	}
+	for _, n := range g.list {
+		note(n.Network)
+		if n.cast != nil {
+			note(n.cast.Network)
+		}
+	}
+	return last
 }

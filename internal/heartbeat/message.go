@@ -79,6 +79,9 @@ type Verb uint8
 const (
 	DrainHost  Verb = 1 + iota // give its share away, keep its connections
 	ResumeHost                 // take its share back
+
+	// RotateKeys and the next MaxWords-1 verbs ask for a new key of the network with that number.
+	RotateKeys Verb = 32
 )
 
 // Holding is what the sender has looked up of one rule: in which buckets, not its own, it still has connections.

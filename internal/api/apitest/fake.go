@@ -24,8 +24,9 @@ type Fake struct {
 	OnStop      func()
 	AfterOrders api.Status // the status once an order was given, if it names a cluster
 
-	mu    sync.Mutex
-	calls []string
+	mu      sync.Mutex
+	calls   []string
+	rotated int // answers about keys since they were rotated; 0: they were not
 }
 
 // New returns a fake with the sample status.

@@ -37,6 +37,8 @@ func TestGolden(t *testing.T) {
 		{"networks-unknown", func(w io.Writer) error { Networks(w, apitest.Unknown()); return nil }},
 		{"network", func(w io.Writer) error { Network(w, apitest.Sample().Networks[0], "a"); return nil }},
 		{"network-down", func(w io.Writer) error { Network(w, apitest.Sample().Networks[2], "a"); return nil }},
+		{"keys", func(w io.Writer) error { Keys(w, apitest.SampleKeys()); return nil }},
+		{"keys-empty", func(w io.Writer) error { Keys(w, api.Keys{}); return nil }},
 		{"multicast", func(w io.Writer) error { Multicast(w, apitest.Sample()); return nil }},
 		{"network-empty", func(w io.Writer) error { Network(w, api.NetworkStatus{}, ""); return nil }},
 		{"explanation", func(w io.Writer) error { Explanation(w, apitest.SampleExplanation()); return nil }},
