@@ -2,7 +2,13 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -349,5 +355,31 @@ func TestIDsSayNothingOfTheKey(t *testing.T) {
 	}
 	if KeyID(0).String() != "none" || KeyID(0xab).String() != "000000ab" {
 		t.Errorf("ids are written %v and %v", KeyID(0), KeyID(0xab))
+	}
+}
+
+// TestRingsAreNotWrittenOut: whoever logs a ring, by whatever means, logs ids.
+func TestRingsAreNotWrittenOut(t *testing.T) {
+	a, _ := makeFriends(t)
+	signs(t, a, a.ring.Draw())
+	asJSON, err := json.Marshal(a.ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "ring", a.ring)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "ring", a.ring)
+	for name, text := range map[string]string{"%v": fmt.Sprintf("%v", a.ring), "%+v": fmt.Sprintf("%+v", a.ring), "%#v": fmt.Sprintf("%#v", a.ring),
+		"%x": fmt.Sprintf("%x", a.ring.String()), "JSON": string(asJSON), "log": logged.String()} {
+		if name != "%x" && !strings.Contains(text, a.ring.Held()[0].String()) {
+			t.Errorf("%s does not name the key: %s", name, text)
+		}
+		for _, k := range [][]byte{a.ring.groups[0].key, a.ring.bases[0].extract, a.ring.private.Bytes()} {
+			for _, form := range []string{string(k), hex.EncodeToString(k), base64.StdEncoding.EncodeToString(k), strings.Trim(fmt.Sprint(k), "[]")} {
+				if strings.Contains(text, form) {
+					t.Errorf("%s has key bytes: %s", name, text)
+				}
+			}
+		}
 	}
 }

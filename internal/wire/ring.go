@@ -176,6 +176,18 @@ func (r *Ring) DropSecret() {
 	r.bases = r.bases[:1:1]
 }
 
+// String names the keys by their ids, so that a ring that is printed or logged gives nothing away.
+func (r *Ring) String() string {
+	sign, other := r.Bases()
+	return fmt.Sprintf("ring of secrets %v and %v, keys %v", sign, other, r.Held())
+}
+
+// GoString is String, for %#v.
+func (r *Ring) GoString() string { return r.String() }
+
+// MarshalText is String, for JSON and structured logs.
+func (r *Ring) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // find gives the key of an id; nil: not held.
 func (r *Ring) find(id KeyID) *root {
 	r.mu.Lock()
