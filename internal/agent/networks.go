@@ -109,6 +109,7 @@ func (h *host) networks(now time.Time) []api.NetworkStatus {
 				s.Peers = append(s.Peers, h.networkPeer(member.ID(id), n, now))
 			}
 		}
+		s.Hearing = h.networkHearing(n, s.Peers)
 		s.Multicast = h.castStatus(i, n)
 		list = append(list, s)
 	}

@@ -42,43 +42,6 @@ func TestNetworkNumbersAreTheSameOnEveryHost(t *testing.T) {
 	}
 }
 
-func TestBadNetworkIsThePairs(t *testing.T) {
-	heard := func(host string, loss float64) api.NetworkPeer {
-		return api.NetworkPeer{Host: host, State: api.PeerHeard, LossPercent: &loss}
-	}
-	silent := func(host string) api.NetworkPeer {
-		return api.NetworkPeer{Host: host, State: api.PeerSilent, LossPercent: new(0.0)}
-	}
-	up := func(name string, peers ...api.NetworkPeer) api.NetworkStatus {
-		return api.NetworkStatus{Name: name, Up: true, Peers: peers}
-	}
-	for _, tc := range []struct {
-		name     string
-		networks []api.NetworkStatus
-		want     string // what the problems are about
-	}{
-		{"all well", []api.NetworkStatus{up("lan", heard("b", 0), heard("c", 1)), up("cross", heard("b", 0), heard("c", 0))}, ""},
-		{"one pair on one network", []api.NetworkStatus{up("lan", heard("b", 0), silent("c")), up("cross", heard("b", 0), heard("c", 0))}, "network lan between a and c"},
-		{"a host that is gone is no network's problem", []api.NetworkStatus{up("lan", silent("b"), heard("c", 0)), up("cross", silent("b"), heard("c", 0))}, ""},
-		{"loss", []api.NetworkStatus{up("lan", heard("b", 30), heard("c", 0))}, "network lan between a and b"},
-		{"down", []api.NetworkStatus{up("lan", heard("b", 0)), {Name: "cross", Why: "gone", Peers: []api.NetworkPeer{{Host: "b"}}}}, "network cross"},
-		{"never heard there", []api.NetworkStatus{up("lan", heard("b", 0)), up("cross", api.NetworkPeer{Host: "b"})}, "network cross between a and b"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var about []string
-			for _, p := range networkProblems(api.Status{Host: "a", Networks: tc.networks}) {
-				about = append(about, p.About)
-				if p.What == "" || p.Remedy == "" {
-					t.Errorf("%+v", p)
-				}
-			}
-			if got := strings.Join(about, "; "); got != tc.want {
-				t.Errorf("problems about %q, want %q", got, tc.want)
-			}
-		})
-	}
-}
-
 func TestQualityIsThatOfTheBestNetwork(t *testing.T) {
 	networks := []api.NetworkStatus{
 		{Peers: []api.NetworkPeer{{Host: "b", State: api.PeerHeard, LossPercent: new(40.0), DelayMS: new(1.0)}}},

@@ -64,37 +64,3 @@ func (h *host) problems(s api.Status) []api.Problem {
 	}
 	return list
 }
-
-// lossProblem is the loss in per cent that somebody should look into. Views stand more.
-const lossProblem = 5
-
-// networkProblems finds networks that are bad: for this host, or for its pair with one other host that is heard on another network.
-// Who is heard nowhere is the host's problem, not a network's.
-func networkProblems(s api.Status) []api.Problem {
-	list := []api.Problem{}
-	heard := map[string]bool{}
-	for _, n := range s.Networks {
-		for _, p := range n.Peers {
-			heard[p.Host] = heard[p.Host] || p.State == api.PeerHeard
-		}
-	}
-	for _, n := range s.Networks {
-		if !n.Up {
-			list = append(list, api.Problem{About: "network " + n.Name, What: "is down on host " + s.Host + ": " + n.Why,
-				Remedy: "mend the interface; it is used again within a second; until then heartbeats have other networks"})
-			continue
-		}
-		for _, p := range n.Peers {
-			about := fmt.Sprintf("network %s between %s and %s", n.Name, s.Host, p.Host)
-			switch {
-			case heard[p.Host] && p.State != api.PeerHeard:
-				list = append(list, api.Problem{About: about, What: "nothing is heard on it, while another network carries heartbeats",
-					Remedy: fmt.Sprintf("check interface %s, its cable and switch port on both hosts, and that UDP port 3343 passes", n.Interface)})
-			case p.State == api.PeerHeard && *p.LossPercent >= lossProblem:
-				list = append(list, api.Problem{About: about, What: fmt.Sprintf("%.0f %% of heartbeats are lost", *p.LossPercent),
-					Remedy: fmt.Sprintf("look for errors and drops on interface %s and its switch port on both hosts", n.Interface)})
-			}
-		}
-	}
-	return list
-}

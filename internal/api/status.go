@@ -162,7 +162,8 @@ type NetworkStatus struct {
 	Datagrams DatagramStatus `json:"datagrams" doc:"Datagrams on it since the agent started."`
 	Peers     []NetworkPeer  `json:"peers" doc:"The other hosts on it, by name."`
 
-	Multicast MulticastStatus `json:"multicast" doc:"Heartbeats by multicast on it."`
+	Hearing   []NetworkHearing `json:"hearing" doc:"Who hears whom on it, by name, as each host says itself."`
+	Multicast MulticastStatus  `json:"multicast" doc:"Heartbeats by multicast on it."`
 }
 
 // MulticastStatus is the multicast of a network.
@@ -197,6 +198,14 @@ type MulticastHearing struct {
 	Known bool     `json:"known" doc:"Whether it has said so."`
 	Hears []string `json:"hears" doc:"Hosts that it hears: they send it nothing by unicast."`
 	Deaf  []string `json:"deaf" doc:"Live hosts that it does not hear: they send to it by unicast."`
+}
+
+// NetworkHearing is whom one host hears on a network.
+type NetworkHearing struct {
+	Host  string   `json:"host" doc:"Name of the host that hears."`
+	Known bool     `json:"known" doc:"Whether it has said so."`
+	Hears []string `json:"hears" doc:"Hosts that it hears on the network."`
+	Deaf  []string `json:"deaf" doc:"Live hosts that it does not hear on the network."`
 }
 
 // NetworkPeer is a pair of hosts on one network: how the answering host hears the other one there.

@@ -5,7 +5,7 @@
 // takes the lease away and then sends farewells that the agent sealed in advance: the guard knows no key. The others need not
 // wait for silence, and they take over only what this host has stopped accepting.
 //
-// Usage: Start in the agent, Dismiss when it leaves in good order; Main in the guard process.
+// Usage: Start in the agent, Replace when what it has to do changes, Dismiss when it leaves in good order; Main in the guard process.
 //
 // Concurrency: a Process may be used from several goroutines.
 //

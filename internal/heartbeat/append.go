@@ -136,6 +136,7 @@ func appendWords(b []byte, list []Word) []byte {
 		}
 		b = binary.BigEndian.AppendUint32(b, uint32(w.Hears))
 		b = binary.BigEndian.AppendUint32(b, uint32(w.Direct))
+		b = binary.BigEndian.AppendUint32(b, uint32(w.Near))
 	}
 	return b
 }

@@ -178,6 +178,9 @@ func TestHostDeafToMulticastIsToldByUnicast(t *testing.T) {
 		if m.unicast != 10*3 || m.cast != 10*4 {
 			t.Errorf("%d and %d datagrams in 10 intervals, want 30 to the deaf host and 40", m.unicast, m.cast)
 		}
+		if got := m.hosts[3].list[0].near(time.Now()); got != 0b0111 {
+			t.Errorf("the deaf host hears %b by unicast", got)
+		}
 		s := m.hosts[0].Stats()[0].Cast
 		if want := member.Set(0b0110); s.HeardBy != want || s.Hears != 0b1110 {
 			t.Errorf("host 0 is heard by %b and hears %b", s.HeardBy, s.Hears)

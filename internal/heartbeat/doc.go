@@ -25,6 +25,9 @@
 // What a heartbeat does not say of holdings stands as it was: with many rules they are spread over successive heartbeats
 // (Fit).
 //
+// Hosts of different versions understand each other: every heartbeat begins with the range of versions that its sender speaks, and is written in the highest
+// that all hosts speak that are heard (negotiation.go, docs/design/0007-versions.md). Common says which that is.
+//
 // Each network has a multicast beside it (cast.go), which SetMulticast switches: unicast goes on to every host that does not say
 // that it hears us on the group.
 //

@@ -62,6 +62,7 @@ type Word struct {
 	Group    multicast.Group // that the sender knows of; invalid: none
 	Hears    member.Set      // whom it hears by multicast on that group
 	Direct   member.Set      // whom it sends to by unicast
+	Near     member.Set      // whom it hears on the network, whichever way
 	Stranger bool            // another cluster was seen on the group
 }
 

@@ -96,7 +96,7 @@ func drawMessage(t *rapid.T) Message {
 		words = 0
 	}
 	for network := range words {
-		w := Word{Network: network, Hears: member.Set(rapid.Uint32().Draw(t, "hears")), Direct: member.Set(rapid.Uint32().Draw(t, "direct")),
+		w := Word{Network: network, Hears: member.Set(rapid.Uint32().Draw(t, "hears")), Direct: member.Set(rapid.Uint32().Draw(t, "direct")), Near: member.Set(rapid.Uint32().Draw(t, "near")),
 			Stranger: rapid.Bool().Draw(t, "stranger"), Group: multicast.Group{Version: rapid.Uint32().Draw(t, "version"), How: multicast.Random}}
 		if rapid.Bool().Draw(t, "addresses") {
 			w.Addr = netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "address")})

@@ -213,6 +213,7 @@ func (n *one) word(direct member.Set, now time.Time) (Word, bool) {
 	if n.cast != nil {
 		w.Group, w.Hears, w.Stranger = n.cast.say(now)
 	}
+	w.Near = n.near(now)
 	return w, w.Addr.IsValid() || n.cast != nil
 }
 

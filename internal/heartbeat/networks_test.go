@@ -389,6 +389,24 @@ func TestAddressesAreLearned(t *testing.T) {
 	})
 }
 
+// TestWhoIsNear: each host knows whom it hears on which network, so that all can be told what is one pair's.
+func TestWhoIsNear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := makeFarm(t, 3, 2)
+		f.beat(20)
+		f.paths[1][0].lose = func(to member.ID) bool { return to == 1 }
+		f.beat(20)
+		for _, tc := range []struct {
+			host, network int
+			want          member.Set
+		}{{1, 0, 0b101}, {1, 1, 0b100}, {0, 1, 0b110}, {2, 1, 0b011}} {
+			if got := f.hosts[tc.host].list[tc.network].near(time.Now()); got != tc.want {
+				t.Errorf("host %d hears %b on network %d, want %b", tc.host, got, tc.network, tc.want)
+			}
+		}
+	})
+}
+
 func TestAddressesThatNoHostHasAreNotLearned(t *testing.T) {
 	for _, a := range []string{"0.0.0.0", "127.0.0.1", "239.1.2.3", "255.255.255.255"} {
 		if reachable(netip.MustParseAddr(a)) {

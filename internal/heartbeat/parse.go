@@ -107,7 +107,7 @@ func (r *reader) word() Word {
 		r.fail("group")
 	}
 	w.Stranger = stranger == 1
-	w.Hears, w.Direct = member.Set(r.u32()), member.Set(r.u32())
+	w.Hears, w.Direct, w.Near = member.Set(r.u32()), member.Set(r.u32()), member.Set(r.u32())
 	return w
 }
 

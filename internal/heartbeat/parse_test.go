@@ -40,7 +40,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 	run := func(n byte) []byte { return append([]byte{n}, zeros(17)...) } // of holdings, by the zero configuration and view
 	mac := []byte{2, 0, 0, 0, 0, 1}
 	word := func(network, group, stranger byte) []byte {
-		return slices.Concat([]byte{network, 10, 0, 0, 1, group, 0, 0, group}, zeros(4), []byte{1, stranger}, zeros(8))
+		return slices.Concat([]byte{network, 10, 0, 0, 1, group, 0, 0, group}, zeros(4), []byte{1, stranger}, zeros(12))
 	}
 	words := func(count byte, each ...[]byte) []byte {
 		body := slices.Concat(append([][]byte{{count}}, each...)...)

@@ -41,6 +41,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"all well", Situation{Members: 3, Group: group}, true, "the cluster has 3 members and all can"},
 		{"two members", Situation{Members: 2, Group: group}, false, "the cluster has 2 members, and multicast saves datagrams from 3 on"},
+		{"no version agreed yet", Situation{Members: 3, Undecided: true, Group: group}, false, "it begins when the hosts that are heard have agreed on a version that can"},
 		{"old version", Situation{Members: 3, Incapable: "b", Group: group}, false, "host b runs a version that cannot"},
 		{"disabled", Situation{Members: 3, Disabled: true, Group: group}, false, "it is disabled"},
 		{"no group", Situation{Members: 3}, false, "no group address is agreed yet"},

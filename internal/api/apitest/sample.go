@@ -38,6 +38,7 @@ func sampleNetworks(at time.Time) []api.NetworkStatus {
 				{Host: "b", Address: "10.77.0.2", State: api.PeerHeard, HeardAgoMS: new(12.0), LossPercent: new(0.5), DelayMS: new(0.31), JitterMS: new(0.02)},
 				{Host: "c", Address: "10.77.0.3", State: api.PeerSilent, HeardAgoMS: new(4200.0), LossPercent: new(0.0), JitterMS: new(0.05)},
 				{Host: "d", Address: "10.77.0.4", State: api.PeerUnknown}},
+			Hearing: []api.NetworkHearing{{Host: "a", Known: true, Hears: []string{"b"}, Deaf: []string{}}, {Host: "b", Known: true, Hears: []string{}, Deaf: []string{"a"}}, {Host: "c", Hears: []string{}, Deaf: []string{}}, {Host: "d", Hears: []string{}, Deaf: []string{}}},
 			Multicast: api.MulticastStatus{Used: true, Why: "the cluster has 4 members and all can", Group: "239.255.7.9", How: "MADCAP lease", Stranger: true,
 				MADCAP: "renewed at 2026-03-01T18:00:00Z", Lease: &api.LeaseStatus{Address: "239.255.7.9", Server: "10.77.0.250", Scope: "239.255.0.0", ID: "00a1b2c3d4e5f60718293a4b5c6d7e8f90",
 					Obtained: at.Add(-6 * time.Hour), Renewed: at.Add(6 * time.Hour), Expires: at.Add(18 * time.Hour), Keeper: "a"},
@@ -52,6 +53,7 @@ func sampleNetworks(at time.Time) []api.NetworkStatus {
 			Peers: []api.NetworkPeer{{Host: "b", State: api.PeerUnknown}, {Host: "c", State: api.PeerUnknown}, {Host: "d", State: api.PeerUnknown}}},
 	}
 	for i := range networks { // an agent says empty lists
+		networks[i].Hearing = append([]api.NetworkHearing{}, networks[i].Hearing...)
 		m := &networks[i].Multicast
 		if m.Datagrams.Refused == nil {
 			m.Datagrams.Refused = map[string]uint64{}

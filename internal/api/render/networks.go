@@ -34,7 +34,22 @@ func Network(w io.Writer, n api.NetworkStatus, self string) {
 		rows = append(rows, networkPeer(p))
 	}
 	table(w, "  ", rows)
+	rows = [][]string{{"BY", "HEARD", "NOT HEARD"}}
+	for _, h := range n.Hearing {
+		rows = append(rows, networkHearing(h))
+	}
+	if len(n.Hearing) > 0 {
+		table(w, "  ", rows)
+	}
 	fmt.Fprintf(w, "  datagrams  sent %d, accepted %d, refused %s\n", n.Datagrams.Sent, n.Datagrams.Accepted, counters(n.Datagrams.Refused))
+}
+
+// networkHearing writes whom a host hears, as it says itself.
+func networkHearing(h api.NetworkHearing) []string {
+	if !h.Known {
+		return []string{plain(h.Host), unknown, unknown}
+	}
+	return []string{plain(h.Host), list(h.Hears, "nobody"), list(h.Deaf, "-")}
 }
 
 func networkPeer(p api.NetworkPeer) []string {
