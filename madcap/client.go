@@ -67,8 +67,11 @@ func isGlobalGroup(a netip.Addr) bool {
 	return b[1]&0x0f == 0x0e
 }
 
+// maxServers is how many servers Scopes tells of. A site has few; what claims to be hundreds of them is one that lies.
+const maxServers = 64
+
 // Scopes asks for the scopes in effect (sections 2.2.1 and 2.7): one server, or, if server is the zero Addr, all that hear it. With a
-// language (RFC 1766 tag) each scope has at most one name, without one all. The error is a [*TimeoutError] when nobody answers.
+// language (RFC 1766 tag) each scope has at most one name, without one all. At most 64 servers are told of. The error is a [*TimeoutError] when nobody answers.
 func (c *Client) Scopes(ctx context.Context, server netip.Addr, language string) ([]ServerInfo, error) {
 	id := NewLeaseID()
 	options := []Option{id, OptionRequest{OptScopeList, OptNesting, OptCurrentTime, OptFeatureList}, FeatureList{}}
@@ -86,6 +89,9 @@ func (c *Client) Scopes(ctx context.Context, server netip.Addr, language string)
 	}
 	e.accept = func(now time.Time, m Message) (time.Time, error) {
 		info, err := serverInfo(now, m)
+		if err == nil && len(found) >= maxServers {
+			return now, nil
+		}
 		if err == nil && !slices.ContainsFunc(found, func(o ServerInfo) bool { return o.Server == info.Server }) {
 			found = append(found, info)
 		}

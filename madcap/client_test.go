@@ -460,3 +460,26 @@ func TestContextEndsAnOperation(t *testing.T) {
 		}
 	})
 }
+
+// TestServersWithoutEnd: what claims to be ever more servers does not fill the memory.
+func TestServersWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		n.answer(t, serverA, func(m Message, _ Packet) (list [][]byte) {
+			id, _ := Get[LeaseID](m)
+			for i := range byte(maxServers + 20) {
+				server := ServerID{netip.AddrFrom4([4]byte{192, 0, 2, i + 1})}
+				b, err := Message{TypeAck, IPv4, m.XID, []Option{id, server, ScopeList{LocalScope(IPv4)}}}.Encode(InAckToGetInfo)
+				if err != nil {
+					t.Error(err)
+				}
+				list = append(list, b)
+			}
+			return list
+		})
+		found, err := testClient(t, n).Scopes(t.Context(), netip.Addr{}, "")
+		if err != nil || len(found) != maxServers {
+			t.Errorf("%d servers, %v", len(found), err)
+		}
+	})
+}
