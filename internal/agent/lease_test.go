@@ -26,17 +26,21 @@ type leaseServer struct {
 	stop func()
 }
 
-// serveLeases starts one for addresses 239.255.8.1 to 239.255.8.9; its file may have leases already.
-func serveLeases(t *testing.T, l *lab.Lab, path string) *leaseServer {
+// localScope is the local scope, of which a server hands out a few addresses.
+func localScope() madcap.ServedScope {
+	return madcap.ServedScope{Scope: madcap.LocalScope(madcap.IPv4),
+		Pools: []madcap.Span{{First: netip.MustParseAddr("239.255.8.1"), Last: netip.MustParseAddr("239.255.8.9")}}}
+}
+
+// serveLeases starts one for a scope; its file may have leases already.
+func serveLeases(t *testing.T, l *lab.Lab, path string, scope madcap.ServedScope) *leaseServer {
 	t.Helper()
 	store, err := madcap.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := l.Client(1)
-	s, err := madcap.NewServer(madcap.ServerConfig{ID: client.Address(), Store: store, MaxTime: shortLease, Extra: -1, Scopes: []madcap.ServedScope{{
-		Scope: madcap.LocalScope(madcap.IPv4),
-		Pools: []madcap.Span{{First: netip.MustParseAddr("239.255.8.1"), Last: netip.MustParseAddr("239.255.8.9")}}}}})
+	s, err := madcap.NewServer(madcap.ServerConfig{ID: client.Address(), Store: store, MaxTime: shortLease, Extra: -1, Scopes: []madcap.ServedScope{scope}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +108,7 @@ func lease(t *testing.T, h *lab.Host, what string, good func(api.LeaseStatus) bo
 // is gone, kept over a restart of all, lost when the server falls silent, and asked for anew.
 func TestLeaseOfAGroup(t *testing.T) {
 	l := machines(t, lab.Options{Hosts: 3, Clients: 1})
-	server := serveLeases(t, l, filepath.Join(t.TempDir(), "leases.json"))
+	server := serveLeases(t, l, filepath.Join(t.TempDir(), "leases.json"), localScope())
 	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +138,7 @@ func TestLeaseOfAGroup(t *testing.T) {
 	if after := ready(t, l); after != epoch {
 		t.Errorf("the view has changed from epoch %d to %d", epoch, after)
 	}
-	server = serveLeases(t, l, server.path)
+	server = serveLeases(t, l, server.path, localScope())
 	kill(t, a) // the next host that is responsible asks at once
 	second := lease(t, b, "a new lease", func(l api.LeaseStatus) bool { return l.ID != first.ID })
 	by(t, b, "multicast to the new lease", second.Address, true, 0, 1, 1)
@@ -189,4 +193,62 @@ func silentServer(t *testing.T, h *lab.Host, lost api.LeaseStatus) {
 	if !strings.Contains(muster(t, h, "multicast", "show"), "servers") {
 		t.Errorf("multicast show:\n%s", muster(t, h, "multicast", "show"))
 	}
+}
+
+// TestLeaseIsSetLive: a server that has nothing of use is said so, a range that lets it in gives a lease, and a manual address gives that back.
+// No view changes but those of the new files.
+func TestLeaseIsSetLive(t *testing.T) {
+	set := func(settings string) string {
+		return "\nheartbeat: {networks: {lan: {interface: eth0, multicast: {" + settings + "}}}}\n"
+	}
+	base := strings.Replace(lab.DefaultConfig, "\nvips:", set("range: [239.255.8.1, 239.255.8.250]")+"\nvips:", 1)
+	l := machines(t, lab.Options{Hosts: 3, Clients: 1, Config: base})
+	small := madcap.Scope{First: netip.MustParseAddr("239.255.9.0"), Last: netip.MustParseAddr("239.255.9.255"), TTL: 1}
+	server := serveLeases(t, l, filepath.Join(t.TempDir(), "leases.json"), madcap.ServedScope{Scope: small,
+		Pools: []madcap.Span{{First: netip.MustParseAddr("239.255.9.1"), Last: netip.MustParseAddr("239.255.9.1")}}})
+	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, l)
+	a := l.Host("a")
+	m := by(t, a, "self-selection", "239.255.8.", true, 2, 2, 2)
+	const why = "no scope of the servers will do: they have 239.255.9.0 to 239.255.9.255; addresses from 239.255.8.1 to 239.255.8.250 are allowed"
+	if m.How != "self-selected" || !strings.Contains(m.MADCAP, "no lease: "+why+"; servers are asked again at ") {
+		t.Errorf("group %s is %s; %s", m.Group, m.How, m.MADCAP)
+	}
+	if list := events(t, a, "lease"); len(list) != 1 || !strings.Contains(list[0].Text, why) {
+		t.Errorf("events %v", list)
+	}
+	begun := time.Now()
+	change := func(settings string) {
+		t.Helper()
+		text, err := os.ReadFile(l.ConfigPath())
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, rest, _ := strings.Cut(string(text), "\nheartbeat:")
+		_, to, _ := strings.Cut(rest, "\n")
+		if err := os.WriteFile(l.ConfigPath(), []byte(from+set(settings)+to), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range l.Hosts() {
+			muster(t, h, "reload")
+		}
+	}
+	change("range: [239.255.9.0, 239.255.9.9]")
+	lease(t, l.Host("c"), "the server's only address", func(l api.LeaseStatus) bool { return l.Address == "239.255.9.1" })
+	by(t, a, "multicast to the leased group", "239.255.9.1", true, 2, 2, 2)
+	change("address: 239.255.7.9")
+	by(t, a, "multicast to the manual group", "239.255.7.9", true, 2, 2, 2)
+	eventually(t, patience, "the lease is given back", func() error {
+		if n := server.live(); len(n) > 0 {
+			return fmt.Errorf("the server has %v", n)
+		}
+		return nil
+	})
+	m = status(t, l.Host("c")).Networks[0].Multicast
+	if m.Lease != nil || m.MADCAP != "not asked for: the address is manual" {
+		t.Errorf("lease %+v; %s", m.Lease, m.MADCAP)
+	}
+	silent(t, a, begun)
 }

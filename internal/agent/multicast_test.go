@@ -143,6 +143,7 @@ func TestHeartbeatsByMulticast(t *testing.T) {
 	if after := ready(t, l); after != epoch {
 		t.Errorf("the view has changed from epoch %d to %d", epoch, after)
 	}
+	flapKeepsTheMembership(t, l)
 	restartKeepsTheGroup(t, l, m.Group)
 }
 
