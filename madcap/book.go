@@ -156,7 +156,7 @@ func somewhere(pools []Span) netip.Addr {
 		return netip.Addr{}
 	}
 	p := pools[rand.IntN(len(pools))]
-	return plus(p.First, rand.Uint64N(p.size()))
+	return plus(p.First, rand.Uint64N(p.Size()))
 }
 
 // starts returns the wanted start and the next few times at which addresses become free, up to the latest.

@@ -14,17 +14,17 @@ const maxRanges = 48
 func pick(pools, busy []Span, want int, start netip.Addr) []Range {
 	free := rotate(subtract(pools, busy), start)
 	for _, s := range free {
-		if s.size() >= uint64(want) {
+		if s.Size() >= uint64(want) {
 			return []Range{{s.First, uint16(want)}}
 		}
 	}
-	slices.SortStableFunc(free, func(a, b Span) int { return cmp.Compare(b.size(), a.size()) })
+	slices.SortStableFunc(free, func(a, b Span) int { return cmp.Compare(b.Size(), a.Size()) })
 	var list []Range
 	for _, s := range free {
 		if want == 0 || len(list) == maxRanges {
 			break
 		}
-		n := min(uint64(want), s.size())
+		n := min(uint64(want), s.Size())
 		list = append(list, Range{s.First, uint16(n)})
 		want -= int(n)
 	}

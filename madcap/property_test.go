@@ -31,10 +31,10 @@ func TestAddressArithmetic(t *testing.T) {
 			t.Errorf("%v - %s = %d, want %d", got, tt.a, minus(got, addr(tt.a)), tt.n)
 		}
 	}
-	if n := LocalScope(IPv6).Span().size(); n != math.MaxUint64 {
+	if n := LocalScope(IPv6).Span().Size(); n != math.MaxUint64 {
 		t.Errorf("size of a scope beyond 64 bits: %d", n)
 	}
-	if n := LocalScope(IPv4).Span().size(); n != 65536 {
+	if n := LocalScope(IPv4).Span().Size(); n != 65536 {
 		t.Errorf("size of the local scope: %d", n)
 	}
 }

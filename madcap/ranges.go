@@ -53,8 +53,8 @@ func (s Span) Overlaps(other Span) bool {
 	return sameFamily(s.First, other.First) && !s.Last.Less(other.First) && !other.Last.Less(s.First)
 }
 
-// size returns the number of addresses, at most 2^64-1.
-func (s Span) size() uint64 {
+// Size returns the number of addresses, at most 2^64-1.
+func (s Span) Size() uint64 {
 	if d := minus(s.Last, s.First); d != math.MaxUint64 {
 		return d + 1
 	}

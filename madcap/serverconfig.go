@@ -129,7 +129,7 @@ const relativeAssignments = 256
 
 func (s ServedScope) defaultPool() Span {
 	pool := s.Span()
-	if size := pool.size(); size > relativeAssignments {
+	if size := pool.Size(); size > relativeAssignments {
 		for range relativeAssignments {
 			pool.Last = pool.Last.Prev()
 		}

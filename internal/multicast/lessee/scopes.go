@@ -16,6 +16,9 @@ type candidate struct {
 	server netip.Addr     // to be asked by unicast; invalid: whoever hears
 }
 
+// maxCandidates is how many scopes are looked at. Servers that nobody vouches for may list thousands.
+const maxCandidates = 64
+
 // candidates are the scopes of all servers of which an address may be taken, the smallest first. Two servers that describe a
 // scope differently offer two: the server that is asked judges.
 func candidates(servers []madcap.ServerInfo, allowed multicast.Range) []candidate {
@@ -24,13 +27,13 @@ func candidates(servers []madcap.ServerInfo, allowed multicast.Range) []candidat
 		for _, s := range server.Scopes {
 			want, ok := wanted(s, allowed)
 			known := slices.ContainsFunc(list, func(c candidate) bool { return c.First == s.First && c.Last == s.Last })
-			if ok && !known {
+			if ok && !known && len(list) < maxCandidates {
 				list = append(list, candidate{s, want, within(s, server.Server)})
 			}
 		}
 	}
 	// Where scopes nest, the inner one is smaller, and servers list it first (RFC 2730, section 2.7): a stable sort keeps that.
-	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(width(a.Scope), width(b.Scope)) })
+	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.Span().Size(), b.Span().Size()) })
 	return list
 }
 
@@ -63,32 +66,7 @@ func wanted(s madcap.Scope, allowed multicast.Range) ([]madcap.Range, bool) {
 	if s.Last.Less(last) {
 		last = s.Last
 	}
-	return []madcap.Range{{First: first, Count: uint16(min(distance(first, last), maxWant-1) + 1)}}, true
-}
-
-// width orders scopes by their number of addresses.
-func width(s madcap.Scope) uint64 { return distance(s.First, s.Last) }
-
-// distance is last - first, at most 2^63.
-func distance(first, last netip.Addr) uint64 {
-	const most = 1 << 63
-	a, b := first.As16(), last.As16()
-	var d uint64
-	borrow := 0
-	for i := len(a) - 1; i >= 0; i-- {
-		n := int(b[i]) - int(a[i]) - borrow
-		borrow = 0
-		if n < 0 {
-			n, borrow = n+256, 1
-		}
-		if i < 8 && n > 0 {
-			return most
-		}
-		if i >= 8 {
-			d |= uint64(n) << (8 * (15 - i))
-		}
-	}
-	return min(d, most)
+	return []madcap.Range{{First: first, Count: uint16(min(madcap.Span{First: first, Last: last}.Size(), maxWant))}}, true
 }
 
 // relativeAssignments is the number of addresses at the end of each scope that RFC 2365, section 9, keeps for services that are found in every
@@ -97,5 +75,5 @@ const relativeAssignments = 256
 
 // relative says whether an address is one of those.
 func relative(s madcap.Scope, a netip.Addr) bool {
-	return width(s) >= relativeAssignments && distance(a, s.Last) < relativeAssignments
+	return s.Span().Size() > relativeAssignments && madcap.Span{First: a, Last: s.Last}.Size() <= relativeAssignments
 }
