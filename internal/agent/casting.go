@@ -107,11 +107,14 @@ func (h *host) agree(c *casting, set config.Multicast, now time.Time) {
 	}
 }
 
-// responsible says whether this host chooses groups and keeps leases: the lowest of the view does.
-func (h *host) responsible() bool {
+// lowest says whether this host is the one of its view that sees to groups and leases.
+func (h *host) lowest() bool {
 	view := h.shares.view
-	return len(view.Members) > 0 && view.Members[0].ID == h.self && h.machine.IsInstalled()
+	return len(view.Members) > 0 && view.Members[0].ID == h.self
 }
+
+// responsible says whether this host chooses groups and keeps leases: the lowest of the view does, once the view is installed.
+func (h *host) responsible() bool { return h.lowest() && h.machine.IsInstalled() }
 
 // choose gives a network another group if its own will not do, or if there is a lease of another: the sources are asked in order.
 func (h *host) choose(c *casting, set config.Multicast, strangers bool, now time.Time) {

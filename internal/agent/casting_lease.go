@@ -105,9 +105,12 @@ func (h *host) held(c *casting, set config.Multicast, strangers bool, now time.T
 
 // keepLease does what is to be done about a network's lease, if this host is responsible.
 func (h *host) keepLease(c *casting, set config.Multicast, strangers bool, now time.Time) {
-	if !h.responsible() {
+	if !h.lowest() {
 		c.lease.drop()
 		return
+	}
+	if !h.responsible() {
+		return // while a view changes: what is under way goes on
 	}
 	if c.lease.since.IsZero() {
 		c.lease = leasing{set: set, since: now}
