@@ -108,13 +108,6 @@ func apart(t *testing.T, one, other *lab.Host) {
 	})
 }
 
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestLaterNetworkMovesWhenGroupsHaveOneMAC: a network avoids the Ethernet address of an earlier one's group, and moves when that comes to have
 // its own.
 func TestLaterNetworkMovesWhenGroupsHaveOneMAC(t *testing.T) {
