@@ -5,9 +5,6 @@ package member
 // sees the same graph.
 const cliqueEffort = 20000
 
-// graph is who is linked with whom: a set for each host, without the host itself. Links are the same in both directions.
-type graph [MaxHosts]Set
-
 // complete reports whether all of nodes are linked with each other.
 func (g *graph) complete(nodes Set) bool {
 	for id := range nodes.All() {

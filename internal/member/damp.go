@@ -97,18 +97,15 @@ func (m *Machine) restless(id ID) bool {
 // near is who is linked with whom though the link does not count: such hosts are no clique, and must not be in two views side by side
 // either. Both ends' word is needed.
 func (m *Machine) near(heard Set) graph {
-	var says, g graph
+	var g graph
 	for id := range heard.All() {
-		for _, h := range m.peers[id].last.Hears {
-			says[id] = says[id].With(h.ID)
-		}
+		g[id] = m.peers[id].hears.Without(id) & heard
+	}
+	confirmed := g.turned()
+	for id := range heard.All() {
+		g[id] &= confirmed[id]
 	}
 	for id := range heard.All() {
-		for other := range (says[id] & heard).Without(id).All() {
-			if says[other].Has(id) {
-				g[id] = g[id].With(other)
-			}
-		}
 		if m.peers[id].linked {
 			g[id], g[m.self] = g[id].With(m.self), g[m.self].With(id)
 		}

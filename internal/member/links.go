@@ -118,15 +118,8 @@ func (m *Machine) addUnheard(s *surroundings, heard Set) {
 // makeMutual keeps the links that both ends confirm, where we have the word of both. Our own word is not enough for ours: the other
 // end may have seen it fall where we have not, and hold it.
 func (s *surroundings) makeMutual(heard Set) {
-	said := s.links
+	confirmed := s.links.turned()
 	for id := range heard.All() {
-		for other := range (said[id] & heard).All() {
-			if !said[other].Has(id) {
-				s.links[id] = s.links[id].Without(other)
-			}
-		}
-	}
-	for id := range heard.All() {
-		s.links[id] &= s.known
+		s.links[id] &= s.known & (confirmed[id] | ^heard)
 	}
 }

@@ -125,7 +125,7 @@ func (m *Machine) Receive(now time.Time, hb Heartbeat) Output {
 		m.out.Send = true
 		m.event(now, HostHeard, hb.From, "")
 	}
-	p.last, p.heardAt, p.silence = hb, now, 0
+	p.last, p.hears, p.heardAt, p.silence = hb, hb.hears(), now, 0
 	m.highEpoch = max(m.highEpoch, hb.HighEpoch, hb.View.Epoch)
 	seq, _ := p.hearsBoot(m.self, m.boot)
 	sent := m.sent.at(seq)

@@ -13,6 +13,7 @@ type peer struct {
 	boot    Boot      // the newest boot heard of; zero: none yet
 	ended   bool      // that boot has said farewell
 	last    Heartbeat // the newest of that boot
+	hears   Set       // whom that says it hears
 	heardAt time.Time
 	silence time.Duration // counted in our own ticks
 	linked  bool          // both hear each other, as last worked out

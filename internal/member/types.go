@@ -89,6 +89,15 @@ type Heartbeat struct {
 	HighEpoch uint64     // highest epoch ever heard of
 }
 
+// hears is whom the sender hears.
+func (hb *Heartbeat) hears() Set {
+	var s Set
+	for _, h := range hb.Hears {
+		s = s.With(h.ID)
+	}
+	return s
+}
+
 // Phase is what a Step asks of the filter.
 type Phase uint8
 
