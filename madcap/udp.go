@@ -16,7 +16,7 @@ import (
 // UDPConfig is how a client sends. The zero value lets the kernel's routes choose.
 type UDPConfig struct {
 	Interface string     // where multicast leaves (default: by the routes)
-	Local     netip.Addr // source address (default: any IPv4 address)
+	Local     netip.Addr // source address, a link-local one with the name of its interface (default: any IPv4 address)
 	TTL       int        // of multicast (default [DefaultTTL])
 }
 
@@ -89,7 +89,11 @@ func openSocket(at netip.AddrPort, prepare func(fd int) error) (*net.UDPConn, er
 			return nil, err
 		}
 	}
-	if err := unix.Bind(fd, sockaddr(at)); err != nil {
+	sa, err := sockaddr(at)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, sa); err != nil {
 		return nil, fmt.Errorf("bind to %v: %w", at, err)
 	}
 	conn, err := net.FilePacketConn(file)
@@ -99,11 +103,13 @@ func openSocket(at netip.AddrPort, prepare func(fd int) error) (*net.UDPConn, er
 	return conn.(*net.UDPConn), nil
 }
 
-func sockaddr(at netip.AddrPort) unix.Sockaddr {
+// sockaddr is an address as the kernel takes it. The zone of a link-local one is the name of its interface.
+func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
 	if at.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
+		return &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}, nil
 	}
-	return &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
+	index, err := interfaceIndex(at.Addr().Zone())
+	return &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16(), ZoneId: uint32(index)}, err
 }
 
 func interfaceIndex(name string) (int, error) {

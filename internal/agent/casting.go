@@ -29,6 +29,7 @@ type casting struct {
 	heartbeat.NetworkOptions
 	group  multicast.Group
 	chosen time.Time // when this host chose the group; zero: it did not
+	six    bool      // the network has IPv6 addresses
 	use    bool
 	why    string
 	lease  leasing
@@ -45,12 +46,25 @@ func (h *host) settings(name string) config.Multicast {
 	return config.Multicast{Disabled: h.config.NoMulticast, First: all.First, Last: all.Last}
 }
 
+// inFamily makes what to choose from that of the network's family. When that changes another group is chosen at once: no strangers make
+// the hosts run.
+func (h *host) inFamily(c *casting, set config.Multicast) config.Multicast {
+	six := h.network.IPv6(int(c.Index))
+	if six != c.six {
+		c.six, c.chosen = six, time.Time{}
+	}
+	set.Ranged = set.Ranged && set.First.Is6() == six
+	r := multicast.Range{First: set.First, Last: set.Last}.For(six)
+	set.First, set.Last = r.First, r.Last
+	return set
+}
+
 // cast decides anew for each network: whether to use multicast, and on which group.
 func (h *host) cast(now time.Time) {
 	incapable, undecided := h.incapable()
 	for i := range h.castings {
 		c := &h.castings[i]
-		set := h.settings(c.Name)
+		set := h.inFamily(c, h.settings(c.Name))
 		before := c.group
 		h.agree(c, set, now)
 		use, why := multicast.Decide(multicast.Situation{Members: len(h.config.Hosts), Incapable: incapable, Undecided: undecided, Disabled: set.Disabled, Group: c.group})
@@ -186,7 +200,7 @@ func parseGroups(text string) map[string]multicast.Group {
 			continue
 		}
 		a, err := netip.ParseAddr(address)
-		if err != nil || !multicast.ClassD(a) {
+		if err != nil || !multicast.IsGroup(a) {
 			continue
 		}
 		g.Address = a

@@ -79,7 +79,11 @@ func (h *host) localOn(c *casting) (netip.Addr, error) {
 
 // run does the task from an address of this host. A lease that it returns is the network's from now on.
 func (e *errand) run(ctx context.Context, device string, local netip.Addr, w lessee.Wish) (multicast.Lease, error) {
-	client, err := madcap.NewClient(madcap.ClientConfig{Open: madcap.OpenUDP(madcap.UDPConfig{Interface: device, Local: local}), Gather: gatherTime})
+	if local.Is6() && local.IsLinkLocalUnicast() {
+		local = local.WithZone(device)
+	}
+	client, err := madcap.NewClient(madcap.ClientConfig{Open: madcap.OpenUDP(madcap.UDPConfig{Interface: device, Local: local}), Family: madcap.FamilyOf(local),
+		Gather: gatherTime})
 	if err != nil {
 		return multicast.Lease{}, err
 	}

@@ -80,6 +80,9 @@ func allowed(set config.Multicast) multicast.Range {
 	if set.Ranged {
 		return multicast.Range{First: set.First, Last: set.Last}
 	}
+	if set.First.Is6() {
+		return multicast.Administrative6()
+	}
 	return multicast.Administrative()
 }
 

@@ -37,7 +37,8 @@ type File struct {
 
 // FileHost is one machine that runs the agent.
 type FileHost struct {
-	// IPv4 address at which the other hosts reach this one. It must be on an interface of the host and never change.
+	// Address at which the other hosts reach this one: IPv4, or IPv6 (not link-local) on all hosts; the VIPs then need their interface. It
+	// must be on an interface of the host and never change.
 	Address netip.Addr `yaml:"address" required:"true" example:"10.77.0.1"`
 	// Share of new connections relative to the other hosts: with weights 1, 1 and 2 the last one gets half. A change moves only the
 	// difference.
@@ -81,8 +82,9 @@ type FileKeys struct {
 
 // FileNetwork is one network between hosts. A cable from host to host is one too.
 type FileNetwork struct {
-	// Name of its network interface, the same on every host. Where it does not carry the host's own address, the interface's first IPv4
-	// address is used, and the other hosts are told by heartbeats on a network that works already.
+	// Name of its network interface, the same on every host. Where it does not carry the host's own address, hosts use the best kind of
+	// address that all of them have on it: IPv4, else global or unique local IPv6, else link-local IPv6, which needs no configuration. They
+	// tell each other by heartbeats on a network that works already.
 	Interface string `yaml:"interface" required:"true" format:"interface" example:"eth1"`
 	// One datagram for all hosts instead of one for each.
 	Multicast FileMulticast `yaml:"multicast"`
@@ -99,12 +101,15 @@ type FileClusterMulticast struct {
 type FileMulticast struct {
 	// Use unicast on this network, or, if false, multicast although it is disabled for the cluster.
 	Disabled bool `yaml:"disabled" shown:"the cluster's setting" example:"false"`
-	// Group address to use, from 224.0.0.0 to 239.255.255.255: used as it is. Without one the hosts choose a free one.
+	// Group address to use, from 224.0.0.0 to 239.255.255.255 or, where the network has IPv6 addresses, an IPv6 group of link-local scope or
+	// wider: used as it is. Without one the hosts choose a free one.
 	Address string `yaml:"address" format:"text" shown:"chosen by the hosts" example:"239.255.7.9"`
 	// Choose an address if the given one is no group address, instead of refusing the file.
 	Lenient bool `yaml:"lenient" default:"false"`
 	// First and last address to choose from. If one of the two is no group address, the default is used, with a warning. A range that is
-	// given bounds leases too; without one these may be from all of 239.0.0.0 to 239.255.255.255.
+	// given bounds leases too; without one these may be from all of 239.0.0.0 to 239.255.255.255. On a network with IPv6 addresses the
+	// default is ff15::8000:0 to ff15::ffff:ffff, and leases may be from ff13::/16 to ff18::/16; ends given may differ in the last 32
+	// bits only.
 	Range []string `yaml:"range" default:"239.255.0.0,239.255.254.255" min:"2" max:"2" example:"[239.255.0.0, 239.255.254.255]"`
 	// Ask the MADCAP servers on the network (RFC 2730) for an address before choosing one. Without a server it costs four small datagrams
 	// every ten minutes.

@@ -20,9 +20,9 @@ func (v *validator) groups() {
 		switch {
 		case m.Address == "" || good:
 		case m.Lenient:
-			v.warn(path+"address", flaw{quote(m.Address) + " is no IPv4 group address: the hosts choose one", "write one from 224.0.0.0 to 239.255.255.255, or remove it"})
+			v.warn(path+"address", flaw{quote(m.Address) + " is no group address: the hosts choose one", "write one from 224.0.0.0 to 239.255.255.255, or an IPv6 one of link-local scope or wider, or remove it"})
 		default:
-			v.wrong(path+"address", flaw{quote(m.Address) + " is no IPv4 group address", "write one from 224.0.0.0 to 239.255.255.255, for example `239.255.7.9`, or add `lenient: true` to have one chosen"})
+			v.wrong(path+"address", flaw{quote(m.Address) + " is no group address", "write one from 224.0.0.0 to 239.255.255.255, for example `239.255.7.9`, or an IPv6 one of link-local scope or wider, for example `ff05::7:9`, or add `lenient: true` to have one chosen"})
 		}
 		if _, why := groupRange(m.Range); why != "" {
 			v.warn(path+"range", flaw{why, "write two group addresses, the lower one first, for example `[239.255.0.0, 239.255.254.255]`"})
@@ -33,7 +33,7 @@ func (v *validator) groups() {
 
 // clashes finds two networks' addresses that reach the same network cards. They are used all the same: it costs a little work.
 func (v *validator) clashes() {
-	first := map[uint32]string{}
+	first := map[uint64]string{}
 	for _, name := range v.inOrder("/heartbeat/networks/", sorted(v.f.Heartbeat.Networks)) {
 		a, good := group(v.f.Heartbeat.Networks[name].Multicast.Address)
 		if !good {
@@ -42,7 +42,7 @@ func (v *validator) clashes() {
 		if other, twice := first[multicast.MAC(a)]; twice {
 			v.warn(multicastPath(name)+"address", flaw{
 				fmt.Sprintf("%v has the Ethernet address of network %s's group: where both networks meet, cards and switches cannot tell them apart", a, quote(other)),
-				"write one that differs in the last 23 bits"})
+				"write one that differs in the last 23 bits, of IPv6 in the last 32"})
 			continue
 		}
 		first[multicast.MAC(a)] = name
@@ -59,7 +59,7 @@ func (v *validator) warn(path string, f flaw) {
 // group reads a group address.
 func group(text string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(text)
-	return a, err == nil && multicast.ClassD(a)
+	return a, err == nil && multicast.IsGroup(a)
 }
 
 // groupRange reads a range; why says why the default is used instead. No range is the default without a reason.
@@ -70,7 +70,7 @@ func groupRange(ends []string) (r multicast.Range, why string) {
 	r.First, _ = group(ends[0])
 	r.Last, _ = group(ends[1])
 	if !r.First.IsMulticast() && !r.Last.IsMulticast() {
-		return multicast.DefaultRange(), "no end of the range is an IPv4 group address: the default range is used"
+		return multicast.DefaultRange(), "no end of the range is a group address: the default range is used"
 	}
 	return r.Usable()
 }

@@ -23,7 +23,7 @@ type scalar struct {
 
 const (
 	octet           = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
-	ipv4Pattern     = `^(` + octet + `\.){3}` + octet + `$`
+	addrPattern     = `^((` + octet + `\.){3}` + octet + `|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$`
 	prefixPattern   = `^(` + octet + `\.){3}` + octet + `/([89]|[12][0-9]|3[0-2])$`
 	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 	addrPortPattern = `^([0-9.]+|\[[0-9a-fA-F:.]+(%[^\]]+)?\]):[1-9][0-9]*$`
@@ -37,7 +37,7 @@ func scalars() map[reflect.Type]scalar {
 		reflect.TypeFor[int]():            {want: "a whole number", example: "1", number: true, parse: parseInt},
 		reflect.TypeFor[bool]():           {want: "true or false", example: "true", truth: true, parse: parseBool},
 		reflect.TypeFor[time.Duration]():  {want: "a time with its unit", example: "500ms", pattern: durationPattern, text: true, parse: parseDuration},
-		reflect.TypeFor[netip.Addr]():     {want: "an IPv4 address", example: "10.77.0.1", pattern: ipv4Pattern, text: true, parse: parseHostAddress},
+		reflect.TypeFor[netip.Addr]():     {want: "an IP address", example: "10.77.0.1", pattern: addrPattern, text: true, parse: parseHostAddress},
 		reflect.TypeFor[netip.Prefix]():   {want: "an IPv4 address with its prefix length", example: "10.77.0.100/24", pattern: prefixPattern, text: true, parse: parseVIPAddress},
 		reflect.TypeFor[netip.AddrPort](): {want: "an IP address with a port", example: "127.0.0.1:21", pattern: addrPortPattern, text: true, parse: parseAddrPort},
 		reflect.TypeFor[PortRange]():      {want: "a port or a range of ports", example: `"8000-8099"`, pattern: rangePattern, text: true, number: true, parse: parsePorts},
@@ -73,14 +73,14 @@ func parseDuration(s string) (any, *flaw) {
 }
 
 func parseHostAddress(s string) (any, *flaw) {
-	if p, err := netip.ParsePrefix(s); err == nil && p.Addr().Is4() {
+	if p, err := netip.ParsePrefix(s); err == nil {
 		return nil, &flaw{quote(s) + " has a prefix length, and a host's address has none", "write `" + p.Addr().String() + "`"}
 	}
 	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return nil, &flaw{quote(s) + " is not an IPv4 address", "write for example `10.77.0.1`"}
+	if err != nil || a.Zone() != "" {
+		return nil, &flaw{quote(s) + " is not an IP address", "write for example `10.77.0.1`"}
 	}
-	return a, addressFlaw(a)
+	return a, hostAddressFlaw(a)
 }
 
 func parseVIPAddress(s string) (any, *flaw) {
@@ -97,15 +97,12 @@ func parseVIPAddress(s string) (any, *flaw) {
 	return p, prefixFlaw(p)
 }
 
-// addressFlaw says why no host can have an address.
+// addressFlaw says why an address can be no VIP.
 func addressFlaw(a netip.Addr) *flaw {
-	switch {
-	case !a.Is4():
-		return &flaw{quote(a.String()) + " is an IPv6 address, and this version does IPv4 only", "use an IPv4 address"}
-	case a.IsUnspecified(), a.IsLoopback(), a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return &flaw{quote(a.String()) + " cannot be reached from another host", "use an address of the network that the hosts share"}
+	if !a.Is4() {
+		return &flaw{quote(a.String()) + " is an IPv6 address, and this version shares IPv4 addresses only", "use an IPv4 address"}
 	}
-	return nil
+	return unreachableFlaw(a)
 }
 
 // prefixFlaw says why an address cannot be used in its subnet.

@@ -250,6 +250,7 @@ func TestSchemaAcceptsTheExamples(t *testing.T) {
 func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 	unseen := map[string]bool{
 		"key twice": true, "host twice": true, "key that is a list": true, "tag": true, "path for a terminal": true,
+		"host with IPv6 beside one with IPv4": true, "host with a link-local address": true, "host with IPv4 in disguise": true,
 		"host on loopback": true, "VIP is the network": true, "VIP is the broadcast address": true, "VIP outside every subnet": true,
 		"one host outside": true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true, "two networks, one interface": true, "group that is none": true, "group that is no address": true,
 		"interval too short": true, "range backwards": true, "port in two rules": true, "ranges in two rules": true,

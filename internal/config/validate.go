@@ -23,6 +23,7 @@ func (v *validator) all() {
 	v.checks()
 	v.subnets()
 	v.uniqueAddresses()
+	v.oneFamily()
 	v.ruleCount()
 	for _, name := range sorted(v.f.VIPs) {
 		v.rules("/vips/"+name+"/rules", v.f.VIPs[name].Rules)

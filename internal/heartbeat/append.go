@@ -126,9 +126,9 @@ func appendOrders(b []byte, orders []Order) []byte {
 func appendWords(b []byte, list []Word) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for _, w := range list {
-		b = append(b, w.Network)
-		b = appendIPv4(b, w.Addr)
-		b = appendIPv4(b, w.Group.Address)
+		b = append(b, w.Network, byte(w.Kinds))
+		b = appendAddress(b, w.Addr)
+		b = appendAddress(b, w.Group.Address)
 		b = binary.BigEndian.AppendUint32(b, w.Group.Version)
 		b = append(b, byte(w.Group.How), 0)
 		if w.Stranger {
@@ -141,18 +141,24 @@ func appendWords(b []byte, list []Word) []byte {
 	return b
 }
 
-// appendIPv4 writes no address as 0.0.0.0, which nobody has.
-func appendIPv4(b []byte, a netip.Addr) []byte {
+// appendAddress writes an address behind its length, which is 0 for none.
+func appendAddress(b []byte, a netip.Addr) []byte {
 	if !a.IsValid() {
-		a = netip.IPv4Unspecified()
+		return append(b, 0)
 	}
+	b = append(b, byte(a.BitLen()/8))
 	return append(b, a.AsSlice()...)
 }
 
-// unspeakable finds what could not be read back.
+// unspeakable finds what could not be read back, and what no other host could use.
 func unspeakable(w Word) bool {
-	bad := func(a netip.Addr) bool { return a.IsValid() && (!a.Is4() || a.IsUnspecified()) }
-	return bad(w.Addr) || bad(w.Group.Address) || w.Group.Address.IsValid() && !w.Group.Address.IsMulticast()
+	return w.Kinds&^allKinds != 0 || !speakable(w.Addr) || !speakable(w.Group.Address) || w.Group.Address.IsValid() && !w.Group.Address.IsMulticast()
+}
+
+// speakable says whether an address is written in one way only: an interface is the business of the host that has it, an IPv4 address has
+// four bytes, and no address is not written as zeros.
+func speakable(a netip.Addr) bool {
+	return !a.IsValid() || a.Zone() == "" && !a.Is4In6() && !a.IsUnspecified()
 }
 
 // each calls f for the hosts of a set, lowest first.

@@ -2,8 +2,11 @@ package heartbeat
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -64,11 +67,8 @@ type CastStats struct {
 	Stranger bool            // another cluster was seen on the group within strangerLife
 }
 
-// openCast prepares the multicast of a network; IPv6 has none yet.
+// openCast prepares the multicast of a network.
 func (g *Networks) openCast(o NetworksOptions, n *one) (*cast, error) {
-	if !o.Hosts[o.Self].Addr().Is4() {
-		return nil, nil
-	}
 	codec, err := o.Codec(castNetworks + uint16(n.Index))
 	if err != nil {
 		return nil, err
@@ -103,15 +103,15 @@ func (c *cast) place(n *one) (place, error) {
 	if !use || !group.IsValid() {
 		return place{}, errUnused
 	}
-	at, err := firstAddress(n.Interface)
+	address, err := n.address()
 	if err != nil {
 		return place{}, err
 	}
-	if at.address, err = n.address(); err != nil {
-		return place{}, err
+	if address.Is4() != group.Is4() {
+		return place{}, fmt.Errorf("group %s and this host's address %s on the network are of two families", group, address)
 	}
-	at.group = group
-	return at, nil
+	index, err := indexOf(n.Interface)
+	return place{address: address, index: index, group: group}, err
 }
 
 func (c *cast) setPeer(id member.ID, a netip.AddrPort) { c.path.setPeer(id, a) }
@@ -234,17 +234,37 @@ type groupPath struct {
 
 // newGroupPath joins a group on an interface. Datagrams go no further than the network, and do not come back.
 func newGroupPath(self member.ID, at place, port uint16, device string, peers []netip.AddrPort) (*groupPath, error) {
-	u, err := newUnicast(self, netip.AddrPortFrom(netip.IPv4Unspecified(), port), device, peers)
+	any := netip.IPv4Unspecified()
+	if at.group.Is6() {
+		any = netip.IPv6Unspecified().WithZone(strconv.Itoa(at.index)) // for link-local peers; the socket is on one interface anyway
+	}
+	u, err := newUnicast(self, netip.AddrPortFrom(any, port), device, peers)
 	if err != nil {
 		return nil, err
 	}
-	if err := u.join(at); err != nil {
-		return nil, errors.Join(err, u.Close())
+	join := u.join4
+	if u.six {
+		join = u.join6
 	}
-	return &groupPath{unicast: u, group: sockaddr(netip.AddrPortFrom(at.group, port))}, nil
+	if err := join(at); err != nil {
+		return nil, errors.Join(fmt.Errorf("join group %s: %w", at.group, err), u.Close())
+	}
+	return &groupPath{unicast: u, group: sockaddr(netip.AddrPortFrom(at.group, port), u.zone)}, nil
 }
 
-func (u *unicast) join(at place) error {
+// indexOf is the index of an interface that is switched on.
+func indexOf(device string) (int, error) {
+	link, err := net.InterfaceByName(device)
+	if err != nil {
+		return 0, fmt.Errorf("find interface %s: %w", device, err)
+	}
+	if link.Flags&net.FlagUp == 0 {
+		return 0, fmt.Errorf("interface %s is switched off", device)
+	}
+	return link.Index, nil
+}
+
+func (u *unicast) join4(at place) error {
 	request := &unix.IPMreqn{Multiaddr: at.group.As4(), Address: at.address.As4(), Ifindex: int32(at.index)}
 	var failed error
 	err := u.raw.Control(func(fd uintptr) {
@@ -256,10 +276,23 @@ func (u *unicast) join(at place) error {
 			unix.SetsockoptIPMreqn(s, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, request),
 			unix.SetsockoptIPMreqn(s, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, request))
 	})
-	if err := errors.Join(err, failed); err != nil {
-		return errors.Join(errors.New("join group "+at.group.String()), err)
-	}
-	return nil
+	return errors.Join(err, failed)
+}
+
+// join6 is join4 for IPv6: the membership is told by MLD.
+func (u *unicast) join6(at place) error {
+	var failed error
+	err := u.raw.Control(func(fd uintptr) {
+		s := int(fd)
+		failed = errors.Join(
+			unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0),
+			unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, 1),
+			unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0),
+			unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, at.index),
+			unix.SetsockoptIPv6Mreq(s, unix.IPPROTO_IPV6, unix.IPV6_JOIN_GROUP,
+				&unix.IPv6Mreq{Multiaddr: at.group.As16(), Interface: uint32(at.index)}))
+	})
+	return errors.Join(err, failed)
 }
 
 // Broadcast sends one datagram, whomever it is for.

@@ -15,8 +15,9 @@
 //		}
 //	}
 //
-// The first network carries the hosts' configured addresses and must be there. On others a host uses what its interface has,
-// and says so in its heartbeats on the networks that work already.
+// The first network carries the hosts' configured addresses and must be there. On others a host uses the best kind of address that
+// all hosts have there (address.go), link-local IPv6 if there is nothing else, and says so in its heartbeats on the networks that work
+// already. A network's multicast is of the same family. Sockets are opened and closed beside those who speak and listen (follow.go).
 //
 // There is no queue besides the kernel's: Drain reads the socket in the caller's goroutine. So a host that was stalled hears
 // all that waits before it accuses anybody, a slow caller blocks nobody, and memory is bounded by the receive buffer. Of one boot,

@@ -2,7 +2,6 @@ package heartbeat
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -60,27 +59,6 @@ func follow(hosts int, find locate, open func(place, []netip.AddrPort) (livePath
 	f.look()
 	f.work.Go(f.run)
 	return f
-}
-
-// firstAddress is the locate of a real interface: its first IPv4 address.
-func firstAddress(device string) (place, error) {
-	link, err := net.InterfaceByName(device)
-	if err != nil {
-		return place{}, fmt.Errorf("find interface %s: %w", device, err)
-	}
-	if link.Flags&net.FlagUp == 0 {
-		return place{}, fmt.Errorf("interface %s is switched off", device)
-	}
-	addrs, err := link.Addrs()
-	if err != nil {
-		return place{}, fmt.Errorf("list addresses of %s: %w", device, err)
-	}
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
-			return place{address: p.Addr(), index: link.Index}, nil
-		}
-	}
-	return place{}, fmt.Errorf("interface %s has no IPv4 address", device)
 }
 
 func (f *followed) run() {

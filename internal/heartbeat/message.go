@@ -58,7 +58,8 @@ type LinkAddr struct {
 // Word is what a host says of one network.
 type Word struct {
 	Network  uint8
-	Addr     netip.Addr      // IPv4, of the sender; invalid: the configured one
+	Kinds    Kinds           // of addresses that the sender has there; none: the configured one is used
+	Addr     netip.Addr      // that the sender uses there, of either family, without an interface; invalid: the configured one
 	Group    multicast.Group // that the sender knows of; invalid: none
 	Hears    member.Set      // whom it hears by multicast on that group
 	Direct   member.Set      // whom it sends to by unicast

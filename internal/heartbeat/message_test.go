@@ -98,10 +98,7 @@ func drawMessage(t *rapid.T) Message {
 	for network := range words {
 		w := Word{Network: network, Hears: member.Set(rapid.Uint32().Draw(t, "hears")), Direct: member.Set(rapid.Uint32().Draw(t, "direct")), Near: member.Set(rapid.Uint32().Draw(t, "near")),
 			Stranger: rapid.Bool().Draw(t, "stranger"), Group: multicast.Group{Version: rapid.Uint32().Draw(t, "version"), How: multicast.Random}}
-		if rapid.Bool().Draw(t, "addresses") {
-			w.Addr = netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "address")})
-			w.Group.Address = netip.AddrFrom4([4]byte{239, 0, 0, rapid.Byte().Draw(t, "group")})
-		}
+		w.Kinds, w.Addr, w.Group.Address = drawAddresses(t)
 		m.Words = append(m.Words, w)
 	}
 	if m.Written >= VersionSections {
@@ -235,7 +232,9 @@ func TestWhatCannotBeWritten(t *testing.T) {
 		{"proposer", func(m *Message) { m.Released.Proposer = 32 }, ErrMalformed},
 		{"echo", func(m *Message) { m.Echo.To = 32 }, ErrMalformed},
 		{"networks unsorted", func(m *Message) { m.Words = []Word{{Network: 2}, {Network: 1}} }, ErrMalformed},
-		{"address of IPv6", func(m *Message) { m.Words = []Word{{Addr: netip.IPv6Loopback()}} }, ErrMalformed},
+		{"address with an interface", func(m *Message) { m.Words = []Word{{Addr: netip.MustParseAddr("fe80::1%eth0")}} }, ErrMalformed},
+		{"address with two spellings", func(m *Message) { m.Words = []Word{{Addr: netip.MustParseAddr("::ffff:10.0.0.1")}} }, ErrMalformed},
+		{"kind of address", func(m *Message) { m.Words = []Word{{Kinds: 8}} }, ErrMalformed},
 		{"address that nobody has", func(m *Message) { m.Words = []Word{{Addr: netip.IPv4Unspecified()}} }, ErrMalformed},
 		{"group that is none", func(m *Message) {
 			m.Words = []Word{{Group: multicast.Group{Address: netip.AddrFrom4([4]byte{10, 0, 0, 1})}}}

@@ -62,6 +62,7 @@ type one struct {
 	*Network
 	NetworkOptions
 	followed *followed // nil: its addresses are configured
+	nic      *nic      // where followed is
 	local    netip.Addr
 	cast     *cast // nil: nothing but unicast
 }
@@ -117,10 +118,13 @@ func (g *Networks) openOne(o NetworksOptions, each NetworkOptions, first bool) (
 		}
 		return &one{Network: newNetwork(options, path, g.wake), NetworkOptions: each, local: options.Local.Addr()}, nil
 	}
-	path := follow(len(o.Hosts), func() (place, error) { return firstAddress(each.Interface) }, func(at place, peers []netip.AddrPort) (livePath, error) {
-		return newUnicast(o.Self, netip.AddrPortFrom(at.address, g.port), each.Interface, peers)
+	nic := newNIC(each.Interface, len(o.Hosts))
+	path := follow(len(o.Hosts), nic.place, func(at place, peers []netip.AddrPort) (livePath, error) {
+		return newUnicast(o.Self, netip.AddrPortFrom(at.zoned(), g.port), each.Interface, peers)
 	}, log)
-	return g.followOne(options, each, path), nil
+	n := g.followOne(options, each, path)
+	n.nic = nic
+	return n, nil
 }
 
 // followOne makes a network of a path that is followed.
@@ -210,6 +214,9 @@ func (n *one) word(direct member.Set, now time.Time) (Word, bool) {
 	if n.followed != nil {
 		w.Addr, _ = n.address()
 	}
+	if n.nic != nil {
+		w.Kinds = n.nic.has()
+	}
 	if n.cast != nil {
 		w.Group, w.Hears, w.Stranger = n.cast.say(now)
 	}
@@ -246,6 +253,9 @@ func (g *Networks) learn(in Received) {
 		for _, n := range g.list {
 			if n.Index != w.Network {
 				continue
+			}
+			if n.nic != nil {
+				n.nic.hear(in.From, w.Kinds)
 			}
 			if w.Addr.IsValid() && reachable(w.Addr) {
 				n.learn(in.From, netip.AddrPortFrom(w.Addr, g.port))
@@ -322,6 +332,7 @@ func (g *Networks) Farewells() []Packet {
 			p.Local = local
 			if n.followed != nil {
 				p.Device = n.Interface
+				p.Local, p.To = onDevice(local, p.Device), netip.AddrPortFrom(onDevice(p.To.Addr(), p.Device), p.To.Port())
 			}
 			packets = append(packets, p)
 		}

@@ -101,23 +101,28 @@ func (r *reader) words() []Word {
 }
 
 func (r *reader) word() Word {
-	w := Word{Network: r.u8(), Addr: r.ipv4(), Group: multicast.Group{Address: r.ipv4(), Version: r.u32(), How: multicast.How(r.u8())}}
+	w := Word{Network: r.u8(), Kinds: Kinds(r.u8()), Addr: r.address(),
+		Group: multicast.Group{Address: r.address(), Version: r.u32(), How: multicast.How(r.u8())}}
 	stranger := r.u8()
-	if stranger > 1 || w.Group.Address.IsValid() && !w.Group.Address.IsMulticast() {
-		r.fail("group")
+	if stranger > 1 || unspeakable(w) {
+		r.fail("network")
 	}
 	w.Stranger = stranger == 1
 	w.Hears, w.Direct, w.Near = member.Set(r.u32()), member.Set(r.u32()), member.Set(r.u32())
 	return w
 }
 
-func (r *reader) ipv4() netip.Addr {
-	var a [4]byte
-	copy(a[:], r.bytes(len(a)))
-	if a == [4]byte{} {
+// address reads one behind its length. What its bytes may be, unspeakable says.
+func (r *reader) address() netip.Addr {
+	n := r.u8()
+	if n == 0 {
 		return netip.Addr{}
 	}
-	return netip.AddrFrom4(a)
+	a, ok := netip.AddrFromSlice(r.bytes(int(n)))
+	if !ok {
+		r.fail("length of an address")
+	}
+	return a
 }
 
 func networkOf(w Word) uint8           { return w.Network }

@@ -40,7 +40,11 @@ func TestWhatCannotBeRead(t *testing.T) {
 	run := func(n byte) []byte { return append([]byte{n}, zeros(17)...) } // of holdings, by the zero configuration and view
 	mac := []byte{2, 0, 0, 0, 0, 1}
 	word := func(network, group, stranger byte) []byte {
-		return slices.Concat([]byte{network, 10, 0, 0, 1, group, 0, 0, group}, zeros(4), []byte{1, stranger}, zeros(12))
+		address := []byte{0}
+		if group != 0 {
+			address = []byte{4, group, 0, 0, group}
+		}
+		return slices.Concat([]byte{network, 0, 4, 10, 0, 0, 1}, address, zeros(4), []byte{1, stranger}, zeros(12))
 	}
 	words := func(count byte, each ...[]byte) []byte {
 		body := slices.Concat(append([][]byte{{count}}, each...)...)
@@ -67,7 +71,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"keys of one network twice", atSections, 2, keys(2, key(1), key(1)), false},
 		{"keys cut short", atSections, 2, keys(2, key(1)), false},
 		{"keys of no secret", atSections, 2, slices.Concat([]byte{0, 12, byte(keysSection), 0, 9}, zeros(9)), false},
-		{"network cut short", atSections, 2, words(1, []byte{1, 10, 0}), false},
+		{"network cut short", atSections, 2, words(1, []byte{1, 0, 4, 10, 0}), false},
 		{"too many networks", atSections, 2, words(17), false},
 		{"number in two bytes", atNumber, 1, []byte{0x80, 1}, true},
 		{"number longer than it need be", atNumber, 1, []byte{0x80, 0}, false},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -23,6 +24,8 @@ const (
 type unicast struct {
 	conn *net.UDPConn
 	raw  syscall.RawConn
+	six  bool   // its family is IPv6
+	zone uint32 // index of the interface on which link-local addresses are
 
 	// One call's arguments and results, and the function that makes it: a closure for each call would be garbage.
 	tx struct {
@@ -49,7 +52,11 @@ func newUnicast(self member.ID, local netip.AddrPort, device string, peers []net
 	listen := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return errors.Join(tune(raw, local.Addr().Is4()), bind(raw, device))
 	}}
-	pc, err := listen.ListenPacket(context.Background(), "udp", local.String())
+	family := "udp4"
+	if local.Addr().Is6() {
+		family = "udp6" // and nothing else, or no other socket could have the port for IPv4
+	}
+	pc, err := listen.ListenPacket(context.Background(), family, local.String())
 	if errors.Is(err, unix.EADDRNOTAVAIL) {
 		return nil, fmt.Errorf("listen on %s: %w (give this machine the address, or start its agent with the right --host)", local, err)
 	}
@@ -59,7 +66,8 @@ func newUnicast(self member.ID, local netip.AddrPort, device string, peers []net
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", local, err)
 	}
-	u := &unicast{conn: pc.(*net.UDPConn)}
+	u := &unicast{conn: pc.(*net.UDPConn), six: local.Addr().Is6()}
+	u.zone = zoneIndex(local.Addr())
 	u.tx.peers = make([]syscall.Sockaddr, len(peers))
 	if u.raw, err = u.conn.SyscallConn(); err != nil {
 		return nil, errors.Join(fmt.Errorf("use socket: %w", err), u.conn.Close())
@@ -107,11 +115,22 @@ func tune(raw syscall.RawConn, v4 bool) error {
 	return errors.Join(err, failed)
 }
 
-func sockaddr(a netip.AddrPort) syscall.Sockaddr {
-	if addr := a.Addr().Unmap(); addr.Is4() {
+// zoneIndex is the index of the interface in an address as place.zoned makes it; 0: none.
+func zoneIndex(a netip.Addr) uint32 {
+	index, _ := strconv.ParseUint(a.Zone(), 10, 32) // no zone is no number
+	return uint32(index)
+}
+
+// sockaddr is the address as the kernel takes it; zone is the index of the interface for addresses that need one.
+func sockaddr(a netip.AddrPort, zone uint32) syscall.Sockaddr {
+	addr := a.Addr().Unmap()
+	if addr.Is4() {
 		return &syscall.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}
 	}
-	return &syscall.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	if !addr.IsLinkLocalUnicast() && !addr.IsMulticast() {
+		zone = 0
+	}
+	return &syscall.SockaddrInet6{Addr: addr.As16(), Port: int(a.Port()), ZoneId: zone}
 }
 
 func addrPort(sa syscall.Sockaddr) netip.AddrPort {
@@ -124,13 +143,13 @@ func addrPort(sa syscall.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// setPeer says where another host is reached.
+// setPeer says where another host is reached. An address of the other family is none for this socket: one of the two hosts will go over.
 func (u *unicast) setPeer(id member.ID, a netip.AddrPort) {
 	u.tx.Lock()
 	defer u.tx.Unlock()
 	u.tx.peers[id] = nil
-	if a.IsValid() {
-		u.tx.peers[id] = sockaddr(a)
+	if a.IsValid() && a.Addr().Unmap().Is6() == u.six {
+		u.tx.peers[id] = sockaddr(a, u.zone)
 	}
 }
 

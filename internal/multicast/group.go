@@ -60,7 +60,7 @@ func DefaultRange() Range {
 }
 
 // Administrative is the range that RFC 2365 keeps for groups whose reach an administrator bounds: where a lease may be from unless the file
-// says otherwise.
+// says otherwise. Administrative6 is that for IPv6.
 func Administrative() Range {
 	return Range{netip.AddrFrom4([4]byte{239, 0, 0, 0}), netip.AddrFrom4([4]byte{239, 255, 255, 255})}
 }
@@ -70,24 +70,32 @@ func (r Range) Holds(a netip.Addr) bool {
 	return a.BitLen() == r.First.BitLen() && !a.Less(r.First) && !r.Last.Less(a)
 }
 
-// Usable gives the range if both of its ends are class D and in order, and otherwise the default with the reason.
+// Usable gives the range if both of its ends are groups of one family and in order, and otherwise the default with the reason.
 func (r Range) Usable() (Range, string) {
 	switch {
 	case !r.First.IsValid() && !r.Last.IsValid():
 		return DefaultRange(), ""
-	case !ClassD(r.First) || !ClassD(r.Last):
-		return DefaultRange(), "an end of the range is no IPv4 group address: the default range is used"
+	case !IsGroup(r.First) || !IsGroup(r.Last) || r.First.Is4() != r.Last.Is4():
+		return DefaultRange(), "an end of the range is no group address: the default range is used"
 	case r.Last.Less(r.First):
 		return DefaultRange(), "the range ends before it starts: the default range is used"
+	case r.First.Is4():
+		return r, ""
+	}
+	if why := r.unfit6(); why != "" {
+		return DefaultRange(), why + ": the default range is used"
 	}
 	return r, ""
 }
 
-// ClassD says whether an address is an IPv4 group.
-func ClassD(a netip.Addr) bool { return a.Is4() && a.IsMulticast() }
-
-// MAC is the part of a group's address that stands in its Ethernet address: groups with the same one reach the same cards.
-func MAC(a netip.Addr) uint32 { return number(a) & (1<<23 - 1) }
+// MAC is the Ethernet address of a group as a number: groups with the same one reach the same cards. Of an IPv4 group 23 bits stand in it
+// (RFC 1112, section 6.4), of an IPv6 group 32 (RFC 2464, section 7).
+func MAC(a netip.Addr) uint64 {
+	if a.Is4() {
+		return 0x01005e<<24 | uint64(number(a)&(1<<23-1))
+	}
+	return 0x3333<<32 | uint64(identifier(a))
+}
 
 func number(a netip.Addr) uint32 {
 	b := a.As4()
@@ -103,6 +111,12 @@ type SelfSelected struct{ Range Range }
 
 // Choose begins at a random place, so that clusters that know nothing of each other seldom meet.
 func (s SelfSelected) Choose(avoid func(netip.Addr) bool) (netip.Addr, How, error) {
+	if s.Range.First.Is6() {
+		if a, ok := s.Range.choose6(avoid); ok {
+			return a, Random, nil
+		}
+		return netip.Addr{}, 0, ErrFull
+	}
 	first, count := number(s.Range.First), uint64(number(s.Range.Last)-number(s.Range.First))+1
 	start := rand.Uint64N(count)
 	for i := range count {
@@ -115,10 +129,10 @@ func (s SelfSelected) Choose(avoid func(netip.Addr) bool) (netip.Addr, How, erro
 }
 
 // Reserved says whether an address is of the groups that no cluster takes by chance: 224.0.0/24 reaches everybody whatever switches learn,
-// 232/8 is source-specific, 233/8 belongs to holders of AS numbers.
+// 232/8 is source-specific, 233/8 belongs to holders of AS numbers; of IPv6 those whose identifier is assigned for good.
 func Reserved(a netip.Addr) bool {
 	if !a.Is4() {
-		return false
+		return identifier(a) < dynamic
 	}
 	b := a.As4()
 	return b[0] == 224 && b[1] == 0 && b[2] == 0 || b[0] == 232 || b[0] == 233
