@@ -76,7 +76,12 @@ func (g *Networks) openCast(o NetworksOptions, n *one) (*cast, error) {
 	c := &cast{trust: o.Trust, others: make([]castPeer, len(o.Hosts))}
 	find := func() (place, error) { return c.place(n) }
 	open := func(at place, peers []netip.AddrPort) (livePath, error) {
-		return newGroupPath(o.Self, at, castPort, n.Interface, peers)
+		path, err := newGroupPath(o.Self, at, castPort, n.Interface, peers)
+		if err != nil {
+			return nil, err
+		}
+		c.opened()
+		return path, nil
 	}
 	log := o.Log.With("network", n.Name, "path", "multicast")
 	c.start(Options{Self: o.Self, Peers: make([]netip.AddrPort, len(o.Hosts)), Codec: codec, Log: log, talk: g.talk},
@@ -127,16 +132,23 @@ func (c *cast) set(use bool, group multicast.Group) {
 	}
 	c.mu.Unlock()
 	if !same {
-		c.path.look()
+		c.path.poke()
 	}
 }
 
-// inUse says whether heartbeats are sent to the group.
-func (c *cast) inUse() bool {
-	_, err := c.path.where()
+// opened takes note that the path is on another group: what was heard before was heard on the one before.
+func (c *cast) opened() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.use && err == nil
+	c.since = time.Now()
+}
+
+// inUse says whether heartbeats are sent to the group. They are not while the path is still on the group before.
+func (c *cast) inUse() bool {
+	joined := c.path.joined()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.use && joined.IsValid() && joined == c.group.Address
 }
 
 // take keeps what another host says.

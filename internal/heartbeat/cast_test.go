@@ -29,6 +29,7 @@ func testGroup(last byte, version uint32) multicast.Group {
 // medium is a network that carries groups.
 type medium struct {
 	*farm
+	mu      sync.Mutex                 // of groups: each host joins by itself
 	groups  map[netip.Addr][]*fakePath // by group, by host
 	lose    func(from, to member.ID) bool
 	unicast int // datagrams sent
@@ -74,6 +75,8 @@ func (m *medium) addCast(id int) {
 		}
 		return place{index: 1, group: n.cast.group.Address}, nil
 	}, func(at place, _ []netip.AddrPort) (livePath, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		if m.groups[at.group] == nil {
 			m.groups[at.group] = makePaths(len(m.hosts))
 		}
@@ -91,6 +94,7 @@ func (m *medium) set(use bool, g multicast.Group) {
 		m.drain(id)
 		h.SetMulticast(0, use, g)
 	}
+	synctest.Wait()
 }
 
 // gap is the longest run of numbers that a host was not handed of another one.

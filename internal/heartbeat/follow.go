@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,8 @@ type followed struct {
 	locate locate
 	open   func(at place, peers []netip.AddrPort) (livePath, error)
 	log    *slog.Logger
-	looks  sync.Mutex // one at a time
+	looks  sync.Mutex    // one at a time
+	poked  chan struct{} // look soon
 	done   chan struct{}
 	work   sync.WaitGroup
 
@@ -54,7 +56,7 @@ type livePath interface {
 
 // follow keeps a path on an interface for as long as it is not closed.
 func follow(hosts int, find locate, open func(place, []netip.AddrPort) (livePath, error), log *slog.Logger) *followed {
-	f := &followed{locate: find, open: open, log: log, done: make(chan struct{}), peers: make([]netip.AddrPort, hosts),
+	f := &followed{locate: find, open: open, log: log, done: make(chan struct{}), peers: make([]netip.AddrPort, hosts), poked: make(chan struct{}, 1),
 		changed: make(chan struct{}), why: errDown}
 	f.look()
 	f.work.Go(f.run)
@@ -68,49 +70,62 @@ func (f *followed) run() {
 		select {
 		case <-ticker.C:
 			f.look()
+		case <-f.poked:
+			f.look()
 		case <-f.done:
 			return
 		}
 	}
 }
 
-// look compares the interface with the path that is open, and opens another if they do not fit.
+// poke asks for a look and does not wait for it: joining and leaving a group takes a lock of the kernel that other programs may hold for
+// hundreds of milliseconds, and whoever says heartbeats must not wait for that.
+func (f *followed) poke() {
+	select {
+	case f.poked <- struct{}{}:
+	default: // one is due
+	}
+}
+
+// look compares the interface with the path that is open, and opens another if they do not fit. Sockets are opened and closed without
+// f.mu, for the reason of poke.
 func (f *followed) look() {
 	f.looks.Lock()
 	defer f.looks.Unlock()
 	at, err := f.locate()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err != nil {
-		f.setLocked(nil, place{}, err)
+	if err == nil && f.path != nil && f.at == at {
+		f.mu.Unlock()
 		return
 	}
-	if f.path != nil && f.at == at {
-		return
+	old, peers := f.path, slices.Clone(f.peers)
+	f.path = nil
+	f.mu.Unlock()
+	if old != nil {
+		old.Close() // first: the new one may need its port
 	}
-	if f.path != nil {
-		f.path.Close() // first: the new one may need its port
+	var path livePath
+	if err == nil {
+		path, err = f.open(at, peers)
 	}
-	path, err := f.open(at, f.peers)
-	if err != nil {
-		f.setLocked(nil, place{}, err)
-		return
-	}
-	f.setLocked(path, at, nil)
+	f.replace(path, at, err)
 }
 
-// setLocked replaces the path. f.mu is locked.
-func (f *followed) setLocked(path livePath, at place, why error) {
-	if path == nil && f.path == nil && f.why.Error() == why.Error() {
-		return
-	}
-	if f.path != nil {
-		f.path.Close() // it may be closed already
-	}
-	if path == nil {
+// replace takes over a path that was opened, or why there is none.
+func (f *followed) replace(path livePath, at place, why error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if why != nil {
+		path, at = nil, place{}
+		if f.why != nil && f.why.Error() == why.Error() {
+			return
+		}
 		f.log.Warn("path is down, others are used", "why", why)
 	} else {
 		f.log.Info("path is up", "address", at.address)
+		for id, p := range f.peers {
+			path.setPeer(member.ID(id), p) // what was learned meanwhile
+		}
 	}
 	f.path, f.at, f.why = path, at, why
 	close(f.changed)
@@ -122,6 +137,16 @@ func (f *followed) where() (netip.Addr, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.at.address, f.why
+}
+
+// joined says which group the path is on; invalid: none.
+func (f *followed) joined() netip.Addr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.path == nil {
+		return netip.Addr{}
+	}
+	return f.at.group
 }
 
 // setPeer says where another host is reached.

@@ -489,3 +489,51 @@ func TestNetworksNeedTheFirst(t *testing.T) {
 		}
 	}
 }
+
+// slow is a path whose end waits: the kernel's lock is held by another program.
+type slow struct {
+	*moving
+	free chan struct{}
+}
+
+func (s slow) Close() error {
+	<-s.free
+	return s.moving.Close()
+}
+
+// TestSpeakingWaitsForNoInterface: while a path is closed and opened, which can take long, nobody who speaks or listens waits.
+func TestSpeakingWaitsForNoInterface(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		at, free := place{index: 1}, make(chan struct{})
+		opened := 0
+		f := follow(2, func() (place, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return at, nil
+		}, func(place, []netip.AddrPort) (livePath, error) {
+			opened++
+			return slow{&moving{fakePath: makePaths(2)[0], peers: map[member.ID]netip.AddrPort{}}, free}, nil
+		}, slog.New(slog.DiscardHandler))
+		mu.Lock()
+		at.index = 2
+		mu.Unlock()
+		f.poke()
+		synctest.Wait() // it is closing the old path now
+		f.setPeer(1, netip.MustParseAddrPort("10.0.0.9:3343"))
+		f.Broadcast([]byte("x"), 0, func(member.ID, error) {})
+		if err := f.Send(1, []byte("x")); !errors.Is(err, errDown) {
+			t.Errorf("sent between two paths: %v", err)
+		}
+		if _, _, err := f.Receive(make([]byte, 1)); !errors.Is(err, ErrEmpty) || opened != 1 {
+			t.Errorf("%v, %d paths", err, opened)
+		}
+		close(free)
+		synctest.Wait()
+		path, _ := f.current()
+		if opened != 2 || path.(slow).peers[1] != netip.MustParseAddrPort("10.0.0.9:3343") {
+			t.Errorf("%d paths; the last one does not know what was learned meanwhile", opened)
+		}
+		f.Close()
+	})
+}
