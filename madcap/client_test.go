@@ -417,6 +417,26 @@ func TestChoiceOfOffers(t *testing.T) {
 	})
 }
 
+// A server that falls silent after the best offer, because it was killed, costs the time of a REQUEST; then the client takes another one,
+// whatever the first one offers when it is back.
+func TestServerThatDiesAfterItsOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet()
+		offer := liar(func(*Message) {})
+		n.answer(t, serverA, func(m Message, p Packet) [][]byte {
+			if m.Type == TypeDiscover {
+				return offer(m, p)
+			}
+			return nil
+		})
+		n.serve(t, testServer(t, serverB, func(c *ServerConfig) { c.MaxTime = time.Minute }))
+		lease, err := testClient(t, n).Lease(t.Context(), Request{Scope: LocalScope(IPv4), Time: time.Hour})
+		if err != nil || lease.Server != serverB || time.Since(n.begun) != NoResponseDelay+firstRetransmission {
+			t.Errorf("lease %v, %v after %v", lease, err, time.Since(n.begun))
+		}
+	})
+}
+
 func TestClientRefusesWhatItMustNotAsk(t *testing.T) {
 	c := testClient(t, newFakeNet())
 	local := LocalScope(IPv4)

@@ -483,3 +483,21 @@ type unreadable struct{}
 func (unreadable) Load() ([]Record, error) { return nil, errors.New("unreadable") }
 func (unreadable) Put(Record) error        { return nil }
 func (unreadable) Delete(...LeaseID) error { return nil }
+
+// RFC 3307, section 4.3: of an IPv6 scope a server chooses among the group identifiers that are nobody's for good.
+func TestDefaultPools(t *testing.T) {
+	for _, tt := range []struct{ name, first, last, want string }{
+		{"IPv4, less relative assignments", "239.255.0.0", "239.255.255.255", "239.255.0.0-239.255.254.255"},
+		{"IPv4, small", "239.255.0.0", "239.255.0.9", "239.255.0.0-239.255.0.9"},
+		{"IPv6", "ff15::", "ff15:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ff15::8000:0-ff15::ffff:feff"},
+		{"IPv6, dynamic alone", "ff15::9000:0", "ff15::9000:ffff", "ff15::9000:0-ff15::9000:feff"},
+		{"IPv6, into the dynamic ones", "ff15::7000:0", "ff15::8000:9", "ff15::8000:0-ff15::8000:9"},
+		{"IPv6, none dynamic", "ff15::1", "ff15::9", "ff15::1-ff15::9"},
+		{"IPv6, beyond 32 bits", "ff15::1:9000:0", "ff15::2:ffff:ffff", "ff15::1:9000:0-ff15::1:ffff:feff"},
+	} {
+		s := ServedScope{Scope: Scope{First: netip.MustParseAddr(tt.first), Last: netip.MustParseAddr(tt.last)}}
+		if got := s.defaultPool().String(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package madcap
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,7 +51,8 @@ type ServedScope struct {
 	// Inside names the scopes, by their first address, in which this one nests (RFC 2907). What follows from it need not be said.
 	Inside []netip.Addr
 	// Pools are the addresses to hand out (default: all of the scope but its last 256, which RFC 2365, section 9, keeps for
-	// relative assignments). Servers of one scope need pools that do not overlap.
+	// relative assignments; of an IPv6 scope, those with the upper 96 bits of its first address and a group identifier that RFC 3307 lets
+	// servers choose). Servers of one scope need pools that do not overlap.
 	Pools []Span
 }
 
@@ -128,13 +130,33 @@ func (c ServerConfig) completeScopes() (ServerConfig, error) {
 const relativeAssignments = 256
 
 func (s ServedScope) defaultPool() Span {
-	pool := s.Span()
+	pool := s.Span().dynamic()
 	if size := pool.Size(); size > relativeAssignments {
 		for range relativeAssignments {
 			pool.Last = pool.Last.Prev()
 		}
 	}
 	return pool
+}
+
+// dynamicID is the first of the group identifiers that RFC 3307, section 4.3, leaves to servers and hosts; those below are assigned for good.
+const dynamicID = 1 << 31
+
+// dynamic returns the part of an IPv6 span that has dynamic group identifiers behind the upper 96 bits of its first address. A span without
+// them, and one of IPv4, is returned as it is: then the administrator knows better.
+func (s Span) dynamic() Span {
+	if s.First.Is4() {
+		return s
+	}
+	b := s.First.As16()
+	binary.BigEndian.PutUint32(b[12:], dynamicID)
+	first := later(s.First, netip.AddrFrom16(b))
+	binary.BigEndian.PutUint32(b[12:], 1<<32-1)
+	d := Span{first, earlier(s.Last, netip.AddrFrom16(b))}
+	if d.Last.Less(d.First) {
+		return s
+	}
+	return d
 }
 
 func (s ServedScope) checkPools() error {

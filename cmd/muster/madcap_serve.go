@@ -56,7 +56,7 @@ muster madcap serve --address 2001:db8::1 --scope 'ff15::8000:0-ff15::ffff:ffff,
 	c.Flags().StringVar(&f.leases, "leases", "/var/lib/muster/madcap.json", "lease `FILE`")
 	c.Flags().StringVar(&f.address, "address", "", "`ADDRESS` of this machine at which clients reach the server (default: the first one of the first --interface)")
 	c.Flags().StringArrayVar(&f.interfaces, "interface", nil, "`NAME` of an interface on which clients are heard, may be said again (default: the one of --address)")
-	c.Flags().StringArrayVar(&f.scopes, "scope", nil, "`SCOPE` to hand out, the smallest first, may be said again (default: 239.255.0.0/16, or ff03::/16 with an IPv6 address, less the last 256 addresses)")
+	c.Flags().StringArrayVar(&f.scopes, "scope", nil, "`SCOPE` to hand out, the smallest first, may be said again (default: 239.255.0.0/16, or ff15::8000:0-ff15::ffff:ffff with an IPv6 address, less the last 256 addresses)")
 	c.Flags().DurationVar(&f.maxTime, "max-time", 24*time.Hour, "longest `TIME` of a lease; who asks for more gets this")
 	c.Flags().DurationVar(&f.rest, "rest", madcap.ExtraAllocationTime, "`TIME` for which an address rests before and after a lease, for clocks that differ")
 	c.Flags().StringVar(&f.level, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")

@@ -49,7 +49,7 @@ func newLeasing(t *testing.T) *leasing {
 	}
 	return &leasing{Lab: l, dir: t.TempDir(), scopes: map[string][]string{
 		"a": local("239.255.1.1-239.255.1.1"), "b": local("239.255.2.1-239.255.2.1"),
-		"six": {"--address", "fd00:77::1", "--scope", "ff15::8000:0-ff15::ffff:ffff,name=Six"},
+		"six": {"--address", "fd00:77::1"},
 	}}
 }
 

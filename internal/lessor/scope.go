@@ -17,10 +17,15 @@ var ErrScope = errors.New("no scope")
 // defaultLanguage is the tag of a name without one: RFC 2277's name for "no language in particular".
 const defaultLanguage = "i-default"
 
-// DefaultScopes are what a server hands out when nothing else is said: the local scope of the family of its address (RFC 2365's
-// 239.255.0.0/16 or SCOP 3), less the last 256 addresses, which are for relative assignments.
+// DefaultScopes are what a server hands out when nothing else is said, less the last 256 addresses, which are for relative assignments: for
+// IPv4 RFC 2365's local scope, for IPv6 the site-local addresses that RFC 3307 leaves to servers (with the T flag, which the ff03::/16 that RFC
+// 2730 names has not).
 func DefaultScopes(server netip.Addr) []madcap.ServedScope {
-	return []madcap.ServedScope{{Scope: madcap.LocalScope(madcap.FamilyOf(server))}}
+	if server.Is4() {
+		return []madcap.ServedScope{{Scope: madcap.LocalScope(madcap.IPv4)}}
+	}
+	return []madcap.ServedScope{{Scope: madcap.Scope{
+		First: netip.MustParseAddr("ff15::8000:0"), Last: netip.MustParseAddr("ff15::ffff:ffff"), TTL: madcap.DefaultTTL}}}
 }
 
 // ParseScope reads a scope as it stands on a command line: a prefix or FIRST-LAST, then, after commas, any of

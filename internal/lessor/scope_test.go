@@ -73,7 +73,7 @@ func TestScopesThatAreNone(t *testing.T) {
 
 // The default scopes are good for a server of either family, whose pools keep clear of relative assignments.
 func TestDefaultScopes(t *testing.T) {
-	for server, want := range map[string]string{"192.0.2.1": "239.255.0.0-239.255.255.255", "2001:db8::1": "ff03::-ff03:ffff:ffff:ffff:ffff:ffff:ffff:ffff"} {
+	for server, want := range map[string]string{"192.0.2.1": "239.255.0.0-239.255.255.255", "2001:db8::1": "ff15::8000:0-ff15::ffff:ffff"} {
 		scopes := DefaultScopes(netip.MustParseAddr(server))
 		if len(scopes) != 1 || scopes[0].Span().String() != want {
 			t.Errorf("%s: %v", server, scopes)
