@@ -16,7 +16,10 @@ import (
 )
 
 // signs makes a host sign with a group key that it holds.
-func signs(t testing.TB, c *Codec, id KeyID) {
+func signs(t interface {
+	Helper()
+	Fatal(...any)
+}, c *Codec, id KeyID) {
 	t.Helper()
 	if err := c.ring.Use(id, id); err != nil {
 		t.Fatal(err)

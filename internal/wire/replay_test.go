@@ -79,7 +79,7 @@ func (w *world) deliver(to member.ID, r recorded) (reply recorded, answered bool
 // onlyRefused checks that a replay has counted as one. An old challenge may be answered again: that changes nothing.
 func (w *world) onlyRefused(h *running, before Counters) {
 	after := h.Counters()
-	for _, r := range []Reason{Replay, Boot, Sender} {
+	for _, r := range []Reason{Replay, Boot, Sender, Key} {
 		after[r] = before[r]
 	}
 	if after != before {
@@ -156,6 +156,23 @@ func TestRecordingsChangeNothing(t *testing.T) {
 					w.deliver(to, w.tape[n-1-i])
 				}
 			},
+			"new key": func(t *rapid.T) {
+				h := w.hosts[host.Draw(t, "which")]
+				signs(w.t, h.Codec, h.ring.Draw())
+			},
+			"another's key": func(t *rapid.T) {
+				h := w.hosts[host.Draw(t, "which")]
+				if held := h.ring.Held(); len(held) > 0 {
+					signs(w.t, h.Codec, rapid.SampledFrom(held).Draw(t, "key"))
+				}
+			},
+			"drop keys": func(t *rapid.T) {
+				h := w.hosts[host.Draw(t, "which")]
+				for _, id := range h.ring.Held() {
+					h.ring.Drop(id)
+				}
+			},
+			"no key":  func(t *rapid.T) { signs(w.t, w.hosts[host.Draw(t, "which")].Codec, 0) },
 			"restart": func(t *rapid.T) { w.boot(host.Draw(t, "which")) },
 			"leave": func(t *rapid.T) {
 				id := host.Draw(t, "which")
@@ -177,8 +194,12 @@ func TestRecordingsChangeNothing(t *testing.T) {
 // converges checks that whatever was done before, all hear each other within a second once they are left in peace.
 func (w *world) converges() {
 	heard := func(to, from member.ID) bool {
-		p := &w.hosts[to].peers[from]
-		return p.current.boot == w.hosts[from].boot
+		d, _, err := w.hosts[from].Seal(nil, nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		_, _, why := w.hosts[to].Open(d, w.now)
+		return why == Accepted
 	}
 	for range int(time.Second / testInterval) {
 		w.now = w.now.Add(testInterval)
