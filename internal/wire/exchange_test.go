@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -384,5 +385,45 @@ func TestRingsAreNotWrittenOut(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWrappingKeysDiffer: each direction and each network has its own, so that a sequence is a nonce.
+func TestWrappingKeysDiffer(t *testing.T) {
+	a, b := makeFriends(t)
+	seen := map[string]string{}
+	for _, network := range []uint16{0, 1, 256} {
+		a.network = network
+		p := &a.peers[b.self]
+		ours, theirs := a.ends(p, b.self, b.ring.public())
+		other := theirs
+		other.boot++
+		for name, wrap := range map[string]cipher.AEAD{"given": a.wrapper(p, ours, theirs, b.ring.public()), "taken": a.wrapper(p, theirs, ours, b.ring.public()),
+			"another boot": a.wrapper(p, ours, other, b.ring.public())} {
+			var n nonce
+			out := string(wrap.Seal(nil, n.set(firstControl), []byte("payload"), nil))
+			if seen[out] != "" {
+				t.Errorf("%s on network %d has the key of %s", name, network, seen[out])
+			}
+			seen[out] = name
+		}
+	}
+	if a.wrapper(&a.peers[b.self], end{}, end{}, [publicSize]byte{}) != nil {
+		t.Error("a public key of low order is taken")
+	}
+}
+
+// TestKnownBootIsAskedInAFlood: who has sealed something before does not share the places of those of whom nothing is known.
+func TestKnownBootIsAskedInAFlood(t *testing.T) {
+	a, b := makeCodec(t, testOptions(0)), makeCodec(t, testOptions(1))
+	a.Open(b.sealNote(nil, Challenge, note{to: a.self, boot: a.boot}), testStart) // b's boot is a candidate now
+	signs(t, b, b.ring.Draw())
+	forged := beat(t, b, "")
+	forged[22] ^= 0xff // another boot
+	if _, question, why := a.Open(forged, testStart); why != Key || question == nil {
+		t.Fatalf("unknown boot: %v, %x", why, question)
+	}
+	if _, question, why := a.Open(beat(t, b, ""), testStart); why != Key || question == nil {
+		t.Errorf("known boot: %v, %x", why, question)
 	}
 }
