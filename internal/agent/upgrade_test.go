@@ -1,6 +1,8 @@
 package agent_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,6 +56,7 @@ func replace(t *testing.T, l *lab.Lab, commands []string, host, binary string) {
 		switch {
 		case fields[0] == "install":
 		case command == "systemctl start muster":
+			awaitEnd(t, h) // as the service manager does: `muster stop` ends a moment before the process
 			if err := h.StartBuild(binary); err != nil {
 				t.Fatal(err)
 			}
@@ -66,6 +69,23 @@ func replace(t *testing.T, l *lab.Lab, commands []string, host, binary string) {
 		default:
 			t.Fatalf("docs/upgrade.md says %q, which this test cannot do", command)
 		}
+	}
+}
+
+// awaitEnd waits until a host's agent, which was told to stop, has ended.
+func awaitEnd(t *testing.T, h *lab.Host) {
+	t.Helper()
+	agent, err := h.Agent()
+	if errors.Is(err, lab.ErrNotRunning) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := agent.Wait(ctx); err != nil {
+		t.Fatal(err)
 	}
 }
 
