@@ -101,6 +101,18 @@ func unicastBecause(t *testing.T, h *lab.Host, culprit string) {
 	})
 }
 
+// signedWith waits until the last that a host has told of its key is a text.
+func signedWith(t *testing.T, h *lab.Host, want string) {
+	t.Helper()
+	eventually(t, patience, "heartbeats of "+h.Name()+" signed with "+want, func() error {
+		told := events(t, h, "key_used")
+		if len(told) == 0 || !strings.Contains(told[len(told)-1].Text, "signed with "+want) {
+			return fmt.Errorf("%+v", told)
+		}
+		return nil
+	})
+}
+
 // oneView wants every epoch to be of the same members on all hosts, and nobody to have been lost.
 func oneView(t *testing.T, l *lab.Lab, since time.Time) {
 	t.Helper()
@@ -123,7 +135,7 @@ func oneView(t *testing.T, l *lab.Lab, since time.Time) {
 }
 
 // TestRollingUpgrade: item 2 of the issue. Three hosts go from one release to the next and back as docs/upgrade.md says, under load: no
-// request fails, nobody is lost, and multicast comes with the last host and goes with the first.
+// request fails, nobody is lost, and multicast and its keys come with the last host and go with the first.
 func TestRollingUpgrade(t *testing.T) {
 	previous, commands := generation(t, "muster_previous"), upgradeCommands(t)
 	l := machines(t, lab.Options{Hosts: 3, Clients: 1})
@@ -147,6 +159,7 @@ func TestRollingUpgrade(t *testing.T) {
 		c.flow(t, load.Request, 300)
 	}
 	by(t, l.Host("b"), "multicast when all are upgraded", "239.255.", true, 2, 2, 2)
+	signedWith(t, l.Host("b"), "key ")
 	if s := status(t, l.Host("a")); s.Language.Version != 2 || !slices.Equal(spoken(s), []string{"1-2", "1-2", "1-2"}) {
 		t.Errorf("after the upgrade: version %d, hosts speak %v", s.Language.Version, spoken(s))
 	}
@@ -154,6 +167,7 @@ func TestRollingUpgrade(t *testing.T) {
 		replace(t, l, commands, host, previous)
 		if i == 0 {
 			unicastBecause(t, l.Host("a"), "c")
+			signedWith(t, l.Host("b"), "the cluster's secret: host c has a version that knows of no others")
 		}
 		c.flow(t, load.Request, 300)
 	}
