@@ -26,7 +26,7 @@ func Samples(r io.Reader) ([]Sample, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
-	var list []Sample
+	list := []Sample{} // JSON has no null for a list
 	for _, f := range slices.SortedFunc(maps.Values(families), func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) }) {
 		for _, m := range f.GetMetric() {
 			s := Sample{Name: f.GetName(), Labels: map[string]string{}, Value: m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetUntyped().GetValue()}
