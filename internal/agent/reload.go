@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -31,12 +32,20 @@ func (h *host) Reload(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
 	defer clear(secret)
+	warn(next, h.log)
 	rankings := rank(next)
 	var refused error
 	if !h.do(ctx, func() { refused = h.offer(next, rankings, secret) }) {
 		return fmt.Errorf("%w: the agent is stopping", api.ErrConflict)
 	}
 	return refused
+}
+
+// warn logs what of a file is not followed: nobody may have looked at it with `muster check`.
+func warn(cfg *config.Config, log *slog.Logger) {
+	for _, w := range cfg.Warnings {
+		log.Warn("the file is not followed in one point", "what", w.String())
+	}
 }
 
 // offer makes a configuration the pending one, and takes in the secret that it names.

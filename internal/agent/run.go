@@ -51,6 +51,7 @@ func Run(ctx context.Context, o Options) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // before the agent works and after, it would end the process and undo nothing
 	defer signal.Stop(hangups)
+	warn(o.Config, o.Log)
 	hurry(o.Config.Heartbeat.Interval, o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
