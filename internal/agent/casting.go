@@ -30,6 +30,7 @@ type casting struct {
 	group  multicast.Group
 	chosen time.Time // when this host chose the group; zero: it did not
 	six    bool      // the network has IPv6 addresses
+	fled   time.Time // when it left one to strangers
 	use    bool
 	why    string
 	lease  leasing
@@ -144,13 +145,16 @@ func (h *host) choose(c *casting, set config.Multicast, strangers bool, now time
 	switch {
 	case leased && c.group.Address == a && c.group.How == how:
 		return
-	case leased: // changes hands seldom: no need to wait
+	case leased && now.Sub(c.fled) >= groupLife: // there is one seldom: no need to wait, unless strangers follow
 	case !multicast.Unfit(multicast.Said{Group: c.group, Stranger: strangers}, r, others) && c.group.How != multicast.Leased:
 		return
 	case now.Sub(c.chosen) < groupLife || h.awaitsLease(c, set, now):
 		return
 	}
 	c.chosen = now
+	if strangers {
+		c.fled = now
+	}
 	for _, source := range []multicast.Source{held, multicast.SelfSelected{Range: r}} {
 		a, how, err := source.Choose(avoid)
 		if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/muster-ha/muster/internal/api"
 	"github.com/muster-ha/muster/internal/lab"
+	"github.com/muster-ha/muster/internal/wire"
 	"github.com/muster-ha/muster/madcap"
 )
 
@@ -195,7 +197,36 @@ func silentServer(t *testing.T, h *lab.Host, lost api.LeaseStatus) {
 	}
 }
 
-// TestLeaseIsSetLive: a server that has nothing of use is said so, a range that lets it in gives a lease, and a manual address gives that back.
+// strangersOn sends a heartbeat of another cluster to a group.
+func strangersOn(t *testing.T, l *lab.Lab, group string) {
+	t.Helper()
+	foreign, err := wire.New(wire.Options{Cluster: "barn", Secret: make([]byte, 32), Hosts: 3, Boot: 1, Network: 256, Interval: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	datagram, _, err := foreign.Seal(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.Client(1).Exec(t.Context(), "ip", "route", "add", "239.0.0.0/8", "dev", "eth0").CombinedOutput(); err != nil {
+		t.Fatalf("route groups: %v\n%s", err, out)
+	}
+	err = l.Client(1).Do(func() error {
+		conn, err := net.Dial("udp4", net.JoinHostPort(group, "3344"))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = conn.Write(datagram)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLeaseIsSetLive: a server that has nothing of use is said so, a range that lets it in gives a lease, strangers on its address get
+// another one, and a manual address gives that back.
 // No view changes but those of the new files.
 func TestLeaseIsSetLive(t *testing.T) {
 	set := func(settings string) string {
@@ -205,7 +236,7 @@ func TestLeaseIsSetLive(t *testing.T) {
 	l := machines(t, lab.Options{Hosts: 3, Clients: 1, Config: base})
 	small := madcap.Scope{First: netip.MustParseAddr("239.255.9.0"), Last: netip.MustParseAddr("239.255.9.255"), TTL: 1}
 	server := serveLeases(t, l, filepath.Join(t.TempDir(), "leases.json"), madcap.ServedScope{Scope: small,
-		Pools: []madcap.Span{{First: netip.MustParseAddr("239.255.9.1"), Last: netip.MustParseAddr("239.255.9.1")}}})
+		Pools: []madcap.Span{{First: netip.MustParseAddr("239.255.9.1"), Last: netip.MustParseAddr("239.255.9.2")}}})
 	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
 		t.Fatal(err)
 	}
@@ -236,8 +267,17 @@ func TestLeaseIsSetLive(t *testing.T) {
 		}
 	}
 	change("range: [239.255.9.0, 239.255.9.9]")
-	lease(t, l.Host("c"), "the server's only address", func(l api.LeaseStatus) bool { return l.Address == "239.255.9.1" })
-	by(t, a, "multicast to the leased group", "239.255.9.1", true, 2, 2, 2)
+	first := lease(t, l.Host("c"), "an address of the server", func(l api.LeaseStatus) bool { return true })
+	by(t, a, "multicast to the leased group", first.Address, true, 2, 2, 2)
+	strangersOn(t, l, first.Address)
+	second := lease(t, l.Host("c"), "another address", func(l api.LeaseStatus) bool { return l.Address != first.Address })
+	by(t, a, "multicast to the other leased group", second.Address, true, 2, 2, 2)
+	eventually(t, patience, "the first lease is given back", func() error {
+		if list := server.live(); len(list) != 1 || list[0].ID.String() != second.ID {
+			return fmt.Errorf("the server has %v", list)
+		}
+		return nil
+	})
 	change("address: 239.255.7.9")
 	by(t, a, "multicast to the manual group", "239.255.7.9", true, 2, 2, 2)
 	eventually(t, patience, "the lease is given back", func() error {
