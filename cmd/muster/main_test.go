@@ -274,6 +274,8 @@ func TestAnswersGolden(t *testing.T) {
 		{"key-list.json", []string{"key", "list", "--json"}},
 		{"multicast-show", []string{"multicast", "show"}},
 		{"network-show", []string{"network", "show", "cross"}},
+		{"network-set", []string{"network", "set", "lan", "address=239.255.7.9", "MulticastDisabled=0:DWORD"}},
+		{"network-set.json", []string{"network", "set", "--cluster", "disabled=", "--json"}},
 		{"network-show.json", []string{"network", "show", "cross", "--json"}},
 		{"events", []string{"events"}},
 		{"events.json", []string{"events", "--json"}},

@@ -19,14 +19,14 @@ func (a *app) networkCommand() *cobra.Command {
 		Short: "The networks between hosts",
 		Long:  "Heartbeats travel on every network, and a host is gone only when it is silent on all.",
 	}
-	c.AddCommand(a.networkListCommand(), a.networkShowCommand())
+	c.AddCommand(a.networkListCommand(), a.networkShowCommand(), a.networkSetCommand())
 	return c
 }
 
 func (a *app) networkListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "Every network, and which hosts are heard on it",
+		Short:   "Every network, which hosts are heard on it, and what can be set",
 		Example: "muster network list",
 		Args:    takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -42,7 +42,7 @@ func (a *app) networkListCommand() *cobra.Command {
 func (a *app) networkShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show NETWORK",
-		Short:   "One network: loss, delay and jitter for each other host, and what was refused",
+		Short:   "One network: loss, delay and jitter for each other host, what was refused and why, and all parameters",
 		Example: "muster network show lan",
 		Args:    takes("NETWORK"),
 		RunE: func(c *cobra.Command, args []string) error {

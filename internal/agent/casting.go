@@ -14,6 +14,7 @@ import (
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/multicast"
+	"github.com/muster-ha/muster/internal/override"
 )
 
 const (
@@ -36,8 +37,15 @@ type casting struct {
 	lease  leasing
 }
 
-// settings are what the file says of a network's multicast.
+// settings are what is in effect of a network's multicast: the file, and over it what was set by hand.
 func (h *host) settings(name string) config.Multicast {
+	set := h.registers.set.Values("")
+	return override.Apply(h.fileSettings(name), h.config.NoMulticast,
+		override.ValuesOf(override.Network, name, set), override.ValuesOf(override.Cluster, "", set))
+}
+
+// fileSettings are what the file says of a network's multicast.
+func (h *host) fileSettings(name string) config.Multicast {
 	for _, n := range h.config.Networks {
 		if n.Name == name {
 			return n.Multicast

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"maps"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -31,14 +32,17 @@ func (h *host) filterCounters() map[string]uint64 {
 
 // datagrams counts one network's.
 func datagrams(stats heartbeat.Stats) api.DatagramStatus {
-	s := api.DatagramStatus{Sent: stats.Sent, Accepted: stats.Datagrams.Of(wire.Accepted), Refused: stats.Datagrams.Named()}
+	s := api.DatagramStatus{Sent: stats.Sent, Accepted: stats.Datagrams.Of(wire.Accepted), Refused: stats.Datagrams.Named(), From: map[string]string{}}
 	delete(s.Refused, wire.Accepted.String())
+	for reason, from := range stats.Sources {
+		s.From[reason.String()] = from.String()
+	}
 	return s
 }
 
 // totals adds up what all networks count.
 func totals(networks []api.NetworkStatus) api.DatagramStatus {
-	sum := api.DatagramStatus{Refused: map[string]uint64{}}
+	sum := api.DatagramStatus{Refused: map[string]uint64{}, From: map[string]string{}}
 	for _, n := range networks {
 		for _, d := range []api.DatagramStatus{n.Datagrams, n.Multicast.Datagrams} {
 			sum.Sent += d.Sent
@@ -46,6 +50,7 @@ func totals(networks []api.NetworkStatus) api.DatagramStatus {
 			for reason, count := range d.Refused {
 				sum.Refused[reason] += count
 			}
+			maps.Copy(sum.From, d.From)
 		}
 	}
 	return sum

@@ -38,6 +38,7 @@ func newRegisters(self member.ID, stateDir string, log *slog.Logger) *registers 
 	path := filepath.Join(stateDir, registersFile)
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
+		r.kept.Store(&copied{digest: r.set.Digest()})
 		return r
 	}
 	if err != nil {

@@ -92,6 +92,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 	if err := h.openNetwork(secret); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
+	h.watchOverrides()
 	return h, nil
 }
 

@@ -64,6 +64,11 @@ func (h *host) status(now time.Time) api.Status {
 	for i := range h.config.VIPs {
 		s.VIPs = append(s.VIPs, h.vipStatus(i))
 	}
+	over := h.overrides()
+	s.Parameters, s.Overrides = h.clusterParameters(over), overrideStatus(over)
+	for i := range s.Networks {
+		s.Networks[i].Parameters = h.parametersOf(&h.castings[i], over)
+	}
 	s.State, s.Why = s.Hosts[h.self].State, s.Hosts[h.self].Why
 	s.Problems = h.problems(s)
 	return s

@@ -26,6 +26,8 @@ type Agent interface {
 	Drain(ctx context.Context, host string, deadline time.Duration) error
 	// Resume undoes Drain.
 	Resume(ctx context.Context, host string) error
+	// SetNetwork sets parameters of a network by hand on all hosts. It returns when those that are heard have them, or after some seconds.
+	SetNetwork(ctx context.Context, request SettingsRequest) (SettingsAnswer, error)
 	// Stop begins to leave and returns. The agent closes its Server when the host is as it was found.
 	Stop(ctx context.Context, request StopRequest) error
 	// Reload reads the configuration file again, as SIGHUP does. Its error lists every problem of the file.

@@ -80,6 +80,9 @@ func register(a huma.API, agent Agent) {
 	post(a, "/v1/hosts/{host}/resume", "resume", "Give a drained host its share again", func(ctx context.Context, in *hostInput) error {
 		return agent.Resume(ctx, in.Host)
 	})
+	ask(a, "/v1/settings", "set", "Set parameters of a network by hand on all hosts", func(ctx context.Context, in *settingsInput) (SettingsAnswer, error) {
+		return agent.SetNetwork(ctx, SettingsRequest(in.Body))
+	})
 	post(a, "/v1/stop", "stop", "Leave the cluster, put the host back, end the agent", func(ctx context.Context, in *deadlineInput) error {
 		return agent.Stop(ctx, StopRequest{Deadline: in.Body.duration()})
 	})
@@ -105,6 +108,19 @@ func post[I any](a huma.API, path, id, summary string, f func(context.Context, *
 		DefaultStatus: http.StatusNoContent, MaxBodyBytes: maxBodyBytes}
 	huma.Register(a, op, func(ctx context.Context, in *I) (*none, error) {
 		return nil, problem(f(ctx, in))
+	})
+}
+
+// ask is a post with an answer.
+func ask[I, O any](a huma.API, path, id, summary string, f func(context.Context, *I) (O, error)) {
+	op := huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, MaxBodyBytes: maxBodyBytes}
+	huma.Register(a, op, func(ctx context.Context, in *I) (*answer[O], error) {
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, problem(err)
+		}
+		fillLists(&out)
+		return &answer[O]{Body: out}, nil
 	})
 }
 

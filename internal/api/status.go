@@ -33,6 +33,9 @@ type Status struct {
 	Networks  []NetworkStatus `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
 	Datagrams DatagramStatus  `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
 	Problems  []Problem       `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
+
+	Parameters []ParameterStatus `json:"parameters" doc:"What can be set of all networks."`
+	Overrides  []OverrideStatus  `json:"overrides" doc:"What was set by hand and lies over the configuration file."`
 }
 
 // ViewStatus is the view in use.
@@ -164,6 +167,8 @@ type NetworkStatus struct {
 
 	Hearing   []NetworkHearing `json:"hearing" doc:"Who hears whom on it, by name, as each host says itself."`
 	Multicast MulticastStatus  `json:"multicast" doc:"Heartbeats by multicast on it."`
+
+	Parameters []ParameterStatus `json:"parameters" doc:"What can be set of it, and what follows from that."`
 }
 
 // MulticastStatus is the multicast of a network.
@@ -224,6 +229,7 @@ type DatagramStatus struct {
 	Sent     uint64            `json:"sent" doc:"Sent by the answering host."`
 	Accepted uint64            `json:"accepted" doc:"Received, genuine and new."`
 	Refused  map[string]uint64 `json:"refused" doc:"Received and not acted on, by reason."`
+	From     map[string]string `json:"from" doc:"Where the last one refused for a reason said to come from."`
 }
 
 // Problem is something wrong, and its remedy.

@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"github.com/muster-ha/muster/internal/multicast"
 )
 
 // Bounds of a configuration; package member has the reasons.
@@ -59,8 +61,10 @@ type Network struct {
 // Multicast holds a network's settings.
 type Multicast struct {
 	Disabled bool
-	Address  netip.Addr // invalid: to be chosen
-	First    netip.Addr // of the range to choose from
+	Own      multicast.Setting `json:",omitempty"` // what the network itself says; the cluster's setting counts where it says nothing
+	Lenient  bool              `json:"-"`          // have an address chosen if the one given is none
+	Address  netip.Addr        // invalid: to be chosen
+	First    netip.Addr        // of the range to choose from
 	Last     netip.Addr
 	Ranged   bool   `json:",omitempty"` // the range is the file's: leases have to be in it too
 	NoMADCAP bool   `json:",omitempty"` // ask no server for a lease

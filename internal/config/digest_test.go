@@ -50,6 +50,7 @@ func TestDigestSeesEveryField(t *testing.T) {
 		"RunDir":     "a host's own business",
 		"Digest":     "the digest itself",
 		"Warning":    "for people",
+		"Lenient":    "says only what may be set by hand",
 		"Warnings":   "for people",
 	}
 	text := strings.Replace(good, "checks:", "checks:\n  tcp: {tcp: {address: \"127.0.0.1:21\"}}", 1)

@@ -85,7 +85,7 @@ func buildMulticast(cluster bool, f FileMulticast, has func(key string) bool) Mu
 		network = multicast.No
 	}
 	r, why := groupRange(f.Range)
-	m := Multicast{Disabled: multicast.Disabled(cluster, network), First: r.First, Last: r.Last,
+	m := Multicast{Disabled: multicast.Disabled(cluster, network), Own: network, Lenient: f.Lenient, First: r.First, Last: r.Last,
 		Ranged: has("range") && why == "", NoMADCAP: has("madcap") && !f.MADCAP}
 	var warnings []string
 	if a, good := group(f.Address); good {

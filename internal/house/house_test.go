@@ -103,6 +103,7 @@ var rooms = []string{
 	"internal/vip",
 	"internal/system",
 	"internal/check",
+	"internal/override",
 	"internal/config",
 	"internal/multicast",
 	"internal/register",

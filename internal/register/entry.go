@@ -17,7 +17,7 @@ var (
 
 // Limits of an Entry.
 const (
-	MaxKey   = 64  // bytes
+	MaxKey   = 96  // bytes: the name of a network, with what is said of it
 	MaxValue = 256 // bytes
 	MaxHost  = 31  // as many hosts as a cluster has
 

@@ -19,6 +19,7 @@ import (
 type Fake struct {
 	Now         api.Status
 	Explained   api.Explanation
+	Set         api.SettingsAnswer
 	Err         error // what the orders return
 	Events      *api.Journal
 	OnStop      func()
@@ -74,6 +75,11 @@ func (f *Fake) Drain(_ context.Context, host string, deadline time.Duration) err
 
 // Resume implements api.Agent.
 func (f *Fake) Resume(_ context.Context, host string) error { return f.note("resume %s", host) }
+
+// SetNetwork implements api.Agent.
+func (f *Fake) SetNetwork(_ context.Context, r api.SettingsRequest) (api.SettingsAnswer, error) {
+	return f.Set, f.note("set %q %q", r.Network, r.Settings)
+}
 
 // Reload implements api.Agent.
 func (f *Fake) Reload(context.Context) error { return f.note("reload") }

@@ -21,9 +21,12 @@ func Sample() api.Status {
 			{Name: "new", State: "unknown", Why: "not probed yet"},
 			{Name: "web", State: "up", Since: &at, Last: &api.Transcript{At: at, TookMS: 1.25, Good: true, Text: "GET http://127.0.0.1/\n200 OK"}},
 		},
-		Networks:  sampleNetworks(at),
-		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
-		Datagrams: api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}},
+		Networks:   sampleNetworks(at),
+		Filter:     api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
+		Datagrams:  api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}, From: map[string]string{}},
+		Parameters: []api.ParameterStatus{{Name: "disabled", OldName: "MulticastClusterDisabled", Type: "true or false", Value: "false", Source: api.FromDefault, Default: "false", Writable: true}},
+		Overrides: []api.OverrideStatus{{Network: "lan", Parameter: "address", Value: "239.255.7.9", File: "239.1.1.1", SetOn: "b", SetAt: at,
+			Text: "network lan: address is 239.255.7.9 by hand, set on host b at 2026-03-01T12:00:00Z (the file says 239.1.1.1)", Undo: "muster network set lan address="}},
 		Problems: []api.Problem{
 			{About: "host b", What: "its configuration is another one (77c0ffee77c0ffee)", Remedy: "copy the file of one host to all, then `muster reload` on each"},
 			{About: "host c", What: "silent for 4.2 s", Remedy: "look at its power, its network and `systemctl status muster` there"},
@@ -52,12 +55,19 @@ func sampleNetworks(at time.Time) []api.NetworkStatus {
 		{Name: "spare", Number: 3, Interface: "eth2", Why: "find interface eth2: no such network interface", Datagrams: api.DatagramStatus{Refused: map[string]uint64{}},
 			Peers: []api.NetworkPeer{{Host: "b", State: api.PeerUnknown}, {Host: "c", State: api.PeerUnknown}, {Host: "d", State: api.PeerUnknown}}},
 	}
+	networks[0].Parameters = sampleParameters()
+	networks[0].Datagrams.From = map[string]string{"seal": "10.77.0.9:3343"}
 	for i := range networks { // an agent says empty lists
 		networks[i].Hearing = append([]api.NetworkHearing{}, networks[i].Hearing...)
+		networks[i].Parameters = append([]api.ParameterStatus{}, networks[i].Parameters...)
+		if networks[i].Datagrams.From == nil {
+			networks[i].Datagrams.From = map[string]string{}
+		}
 		m := &networks[i].Multicast
 		if m.Datagrams.Refused == nil {
 			m.Datagrams.Refused = map[string]uint64{}
 		}
+		m.Datagrams.From = map[string]string{}
 		m.Hearing = append([]api.MulticastHearing{}, m.Hearing...)
 		for j := range m.Hearing {
 			m.Hearing[j].Hears = append([]string{}, m.Hearing[j].Hears...)
@@ -65,6 +75,19 @@ func sampleNetworks(at time.Time) []api.NetworkStatus {
 		}
 	}
 	return networks
+}
+
+// sampleParameters has one of each source, and one that cannot be set.
+func sampleParameters() []api.ParameterStatus {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return []api.ParameterStatus{
+		{Name: "address", OldName: "MulticastAddress", Type: "group address", Value: "239.255.7.9", Source: api.FromOverride, Default: "chosen by the hosts", File: "239.1.1.1",
+			Writable: true, SetOn: "b", SetAt: &at},
+		{Name: "range-lower", OldName: "MulticastAddressRangeLower", Type: "group address", Value: "239.1.0.0", Source: api.FromFile, Default: "239.255.0.0", File: "239.1.0.0", Writable: true},
+		{Name: "madcap", Type: "true or false", Value: "true", Source: api.FromDefault, Default: "true", Writable: true},
+		{Name: "disabled", OldName: "MulticastDisabled", Type: "true or false", Value: "false", Source: api.FromDefault, Default: "false", Writable: true},
+		{Name: "config-type", OldName: "MulticastConfigType", Type: "text", Value: "manual (0)", Source: api.FromCluster, Default: "none", Why: "it says how the address was found"},
+	}
 }
 
 func sampleHosts() []api.HostStatus {

@@ -23,6 +23,11 @@ func Networks(w io.Writer, s api.Status) {
 	}
 	fmt.Fprintf(w, "Networks, seen from host %s\n", plain(s.Host))
 	table(w, "  ", rows)
+	if len(s.Parameters) > 0 {
+		fmt.Fprintln(w, "\nParameters of all networks; those of one: `muster network show NETWORK`")
+		parameters(w, s.Parameters)
+	}
+	overrides(w, s.Overrides)
 }
 
 // Network writes one network with each other host on it.
@@ -42,6 +47,13 @@ func Network(w io.Writer, n api.NetworkStatus, self string) {
 		table(w, "  ", rows)
 	}
 	fmt.Fprintf(w, "  datagrams  sent %d, accepted %d, refused %s\n", n.Datagrams.Sent, n.Datagrams.Accepted, counters(n.Datagrams.Refused))
+	fmt.Fprintf(w, "  multicast  sent %d, accepted %d, refused %s\n", n.Multicast.Datagrams.Sent, n.Multicast.Datagrams.Accepted, counters(n.Multicast.Datagrams.Refused))
+	fmt.Fprintln(w)
+	refused(w, n)
+	if len(n.Parameters) > 0 {
+		fmt.Fprintln(w)
+		parameters(w, n.Parameters)
+	}
 }
 
 // networkHearing writes whom a host hears, as it says itself.

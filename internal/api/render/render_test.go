@@ -39,6 +39,10 @@ func TestGolden(t *testing.T) {
 		{"network-down", func(w io.Writer) error { Network(w, apitest.Sample().Networks[2], "a"); return nil }},
 		{"keys", func(w io.Writer) error { Keys(w, apitest.SampleKeys()); return nil }},
 		{"keys-empty", func(w io.Writer) error { Keys(w, api.Keys{}); return nil }},
+		{"settings", func(w io.Writer) error {
+			Settings(w, api.SettingsAnswer{Have: []string{"a"}, Lacking: []string{"b"}, Silent: []string{"c"}, NotKept: "no space left on device"})
+			return nil
+		}},
 		{"multicast", func(w io.Writer) error { Multicast(w, apitest.Sample()); return nil }},
 		{"network-empty", func(w io.Writer) error { Network(w, api.NetworkStatus{}, ""); return nil }},
 		{"explanation", func(w io.Writer) error { Explanation(w, apitest.SampleExplanation()); return nil }},

@@ -20,6 +20,7 @@ func Status(w io.Writer, s api.Status) {
 	}
 	checks(w, s)
 	kernel(w, s)
+	overrides(w, s.Overrides)
 	problems(w, s)
 }
 
