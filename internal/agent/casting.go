@@ -15,6 +15,7 @@ import (
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/multicast"
 	"github.com/muster-ha/muster/internal/override"
+	"github.com/muster-ha/muster/internal/register"
 )
 
 const (
@@ -39,6 +40,27 @@ type casting struct {
 
 // settings are what is in effect of a network's multicast: the file, and over it what was set by hand.
 func (h *host) settings(name string) config.Multicast {
+	if h.applied.config != h.config || h.applied.digest != h.registers.set.Digest() {
+		h.applied = applied{h.config, h.registers.set.Digest(), map[string]config.Multicast{}}
+	}
+	set, known := h.applied.settings[name]
+	if !known {
+		set = h.applySettings(name)
+		h.applied.settings[name] = set
+	}
+	return set
+}
+
+// applied are the settings in effect by network, as long as the file and the common values are these: they are asked for several times an
+// interval.
+type applied struct {
+	config   *config.Config
+	digest   register.Digest
+	settings map[string]config.Multicast
+}
+
+// applySettings lays over the file what was set by hand.
+func (h *host) applySettings(name string) config.Multicast {
 	set := h.registers.set.Values("")
 	return override.Apply(h.fileSettings(name), h.config.NoMulticast,
 		override.ValuesOf(override.Network, name, set), override.ValuesOf(override.Cluster, "", set))

@@ -71,5 +71,6 @@ type host struct {
 	groupWriter     chan string // the text of the groups file
 	keys            keychain
 	registers       *registers
+	applied         applied // settings of networks
 	errands         *errands
 }
