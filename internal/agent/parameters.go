@@ -13,6 +13,8 @@ import (
 // parametersOf are what can be set of a network, and what follows from that.
 func (h *host) parametersOf(c *casting, over []override.Override) []api.ParameterStatus {
 	set := h.settings(c.Name)
+	r := multicast.Range{First: set.First, Last: set.Last}.For(c.six)
+	set.First, set.Last = r.First, r.Last
 	list := h.parameters(override.Network, c.Name, over)
 	for i := range list {
 		p := &list[i]

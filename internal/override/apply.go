@@ -67,11 +67,7 @@ func Apply(file config.Multicast, allDisabled bool, network, cluster Values) con
 		set.NoMADCAP = !b
 	}
 	var warnings []string
-	warn := func(text string) {
-		if text != "" {
-			warnings = append(warnings, text)
-		}
-	}
+	warn := func(text string) { warnings = append(warnings, text) }
 	if text, ok := network[GroupAddress]; ok {
 		set.Address = netip.Addr{}
 		if a, good := group(text); good {
@@ -80,7 +76,9 @@ func Apply(file config.Multicast, allDisabled bool, network, cluster Values) con
 			warn(fmt.Sprintf("address %s, set by hand, is no group address: the hosts choose one", text))
 		}
 	}
-	warn(network.narrow(&set))
+	if why := network.narrow(&set); why != "" {
+		warn("set by hand: " + why)
+	}
 	if len(warnings) > 0 || network.touches(GroupAddress, RangeLower, RangeUpper) {
 		set.Warning = strings.Join(warnings, "; ")
 	}
@@ -101,10 +99,7 @@ func (v Values) narrow(set *config.Multicast) string {
 	}
 	r, why := r.Usable()
 	set.First, set.Last, set.Ranged = r.First, r.Last, why == ""
-	if why != "" {
-		return "set by hand: " + why
-	}
-	return ""
+	return why
 }
 
 // touches reports whether one of the parameters is overridden.

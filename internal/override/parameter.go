@@ -127,5 +127,5 @@ func Of(key string) (network string, p Parameter, ok bool) {
 // group reads a group address.
 func group(text string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(text)
-	return a, err == nil && multicast.ClassD(a)
+	return a, err == nil && multicast.IsGroup(a)
 }

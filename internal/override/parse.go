@@ -116,15 +116,18 @@ func (v Values) Check(changes []Change, file config.Multicast) error {
 		case good:
 		case c.Parameter.Name == GroupAddress && file.Lenient:
 		case c.Parameter.Name == GroupAddress:
-			return fmt.Errorf("%w: %.80q is no IPv4 group address: write one from 224.0.0.0 to 239.255.255.255, for example `address=239.255.7.9`; "+
+			return fmt.Errorf("%w: %.80q is no group address: write one from 224.0.0.0 to 239.255.255.255, for example `address=239.255.7.9`, or an IPv6 one of link-local scope or wider; "+
 				"with `lenient: true` in the file the hosts would choose one instead", ErrValue, c.Value)
 		default:
-			return fmt.Errorf("%w: %s %.80q is no IPv4 group address: write one from 224.0.0.0 to 239.255.255.255", ErrValue, c.Parameter.Name, c.Value)
+			return fmt.Errorf("%w: %s %.80q is no group address: write one from 224.0.0.0 to 239.255.255.255, or an IPv6 one of link-local scope or wider", ErrValue, c.Parameter.Name, c.Value)
 		}
 	}
 	ofRange := func(c Change) bool { return c.Parameter.Name == RangeLower || c.Parameter.Name == RangeUpper }
-	if slices.ContainsFunc(changes, ofRange) && v.With(changes).narrow(&file) != "" {
-		return fmt.Errorf("%w: the range ends before it starts: set `range-lower` and `range-upper` in one command, or take both back", ErrValue)
+	if !slices.ContainsFunc(changes, ofRange) {
+		return nil
+	}
+	if why := v.With(changes).narrow(&file); why != "" {
+		return fmt.Errorf("%w: %s; set `range-lower` and `range-upper` in one command, or take both back", ErrValue, strings.TrimSuffix(why, ": the default range is used"))
 	}
 	return nil
 }
