@@ -61,11 +61,10 @@ func replace(t *testing.T, l *lab.Lab, commands []string, host, binary string) {
 				t.Fatal(err)
 			}
 			ready(t, l)
+		case command == "muster status":
+			says(t, h, "No problem known") // heartbeats that were lost at the start count for a few seconds
 		case fields[0] == "muster":
-			out := muster(t, h, fields[1:]...)
-			if fields[1] == "status" && !strings.Contains(out, "No problem known") {
-				t.Errorf("status after the start of %s:\n%s", host, out)
-			}
+			muster(t, h, fields[1:]...)
 		default:
 			t.Fatalf("docs/upgrade.md says %q, which this test cannot do", command)
 		}
