@@ -133,7 +133,9 @@ func TestLoss(t *testing.T) {
 		{"half of the heartbeats sent", 50, 3343, lab.Sent, "a", "b", 3343, n/2 - 60, n/2 + 60}, // six deviations
 		{"a tenth of the heartbeats sent", 10, 3343, lab.Sent, "a", "b", 3343, n*9/10 - 36, n*9/10 + 36},
 		{"all heartbeats received", 100, 3343, lab.Received, "b", "a", 3343, 0, 0},
-		{"other ports are not touched", 100, 3343, lab.Sent, "a", "b", 3344, n, n},
+		{"all heartbeats by multicast", 100, 3343, lab.Sent, "a", "b", 3344, 0, 0},
+		{"other ports are not touched", 100, 3343, lab.Sent, "a", "b", 3345, n, n},
+		{"a port before another one is not touched", 100, 3344, lab.Sent, "a", "b", 3343, n, n},
 		{"the other direction is not touched", 100, 3343, lab.Sent, "b", "a", 3343, n, n},
 		{"everything sent", 100, 0, lab.Sent, "a", "b", 3344, 0, 0},
 	}

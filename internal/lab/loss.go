@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HeartbeatPort is the UDP port of the agents' heartbeats.
+// HeartbeatPort is the UDP port of the agents' heartbeats. Those by multicast have the next one; whoever means heartbeats means both.
 const HeartbeatPort = 3343
 
 // Direction is which of a node's frames are meant.
@@ -213,6 +213,14 @@ func (d drop) matchSource() asm.Instructions {
 	return append(code, unless(uint32(m[4])<<8|uint32(m[5]))...)
 }
 
+// ports are the UDP ports that are meant.
+func (d drop) ports() []uint16 {
+	if d.udpPort == HeartbeatPort {
+		return []uint16{HeartbeatPort, HeartbeatPort + 1}
+	}
+	return []uint16{d.udpPort}
+}
+
 func (d drop) matchUDP() asm.Instructions {
 	code := asm.Instructions{asm.LoadAbs(12, asm.Half)}
 	code = append(code, unless(unix.ETH_P_IP)...)
@@ -220,8 +228,15 @@ func (d drop) matchUDP() asm.Instructions {
 	code = append(code, unless(unix.IPPROTO_UDP)...)
 	code = append(code,
 		asm.LoadAbs(14, asm.Byte), asm.And.Imm(asm.R0, 0x0f), asm.LSh.Imm(asm.R0, 2), asm.Mov.Reg(asm.R7, asm.R0),
-		asm.LoadInd(asm.R0, asm.R7, 14, asm.Half), asm.JEq.Imm(asm.R0, int32(d.udpPort), "hit"),
-		asm.LoadInd(asm.R0, asm.R7, 16, asm.Half))
-	code = append(code, unless(uint32(d.udpPort))...)
+		asm.LoadInd(asm.R0, asm.R7, 14, asm.Half))
+	ports := d.ports()
+	for _, port := range ports {
+		code = append(code, asm.JEq.Imm(asm.R0, int32(port), "hit"))
+	}
+	code = append(code, asm.LoadInd(asm.R0, asm.R7, 16, asm.Half))
+	for _, port := range ports[1:] {
+		code = append(code, asm.JEq.Imm(asm.R0, int32(port), "hit"))
+	}
+	code = append(code, unless(uint32(ports[0]))...)
 	return append(code, asm.Mov.Imm(asm.R1, 0).WithSymbol("hit")) // a place to jump to
 }
