@@ -67,6 +67,8 @@ type host struct {
 	lastView        member.Set // hosts of the last view installed
 	drift           []string   // what was found changed lately and has been put back
 	epochWriter     chan uint64
+	late            lateness
+	scheduling      string      // how the kernel schedules this agent, in words
 	castings        []casting   // by network, as the networks were opened
 	groupWriter     chan string // the text of the groups file
 	keys            keychain

@@ -15,10 +15,14 @@ func (h *host) loop(ctx context.Context) {
 	ticker := time.NewTicker(h.config.Heartbeat.Interval)
 	defer ticker.Stop()
 	for {
+		var began time.Time
+		var turn string
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			began, turn = time.Now(), "tick"
+			h.late.tick(began)
 			h.listen() // what waits in the queue counts before silence does
 			h.act(h.machine.Tick(time.Now()))
 			h.layGhosts(time.Now())
@@ -27,13 +31,16 @@ func (h *host) loop(ctx context.Context) {
 			h.turnKeys(time.Now())
 			h.speak()
 		case <-h.network.Wake():
+			began, turn = time.Now(), "arrival"
 			h.listen()
 		case f := <-h.calls:
+			began, turn = time.Now(), "order"
 			f()
 		}
 		h.renew()
 		h.announce()
 		h.tell()
+		h.late.turn(time.Since(began), turn)
 	}
 }
 

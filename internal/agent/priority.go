@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"time"
@@ -23,13 +24,33 @@ const (
 	slackShare = 4
 
 	// oneThread is the interval from which on one running thread is enough: the longest that a goroutine keeps another waiting then
-	// (10 ms) is half of it.
+	// (10 ms) is half of it. From there on niceness is enough too. Shorter intervals want real time: beside busy cores a nice thread
+	// waits for a few milliseconds now and then, and a lease of 25 ms has no room for several of them.
 	oneThread = 20 * time.Millisecond
+
+	// realTime is the lowest real-time priority: before everything ordinary, behind what a host runs in real time on purpose. Round
+	// robin, so that our own threads do not wait for each other.
+	realTime = 1
+
+	// A thread in real time that never sleeps would starve a core. After spinLimit it is made ordinary again, after spinEnd the kernel
+	// ends the agent, and its guard tells the others. No work of the agent comes near: a garbage collection takes milliseconds.
+	spinLimit = 200 * time.Millisecond
+	spinEnd   = 2 * time.Second
+)
+
+// The ways in which the kernel schedules the agent, for people.
+const (
+	scheduledRealTime = "real time, round robin, priority 1"
+	scheduledNice     = "nice -19"
+	scheduledOrdinary = "ordinary: the agent may not raise its priority"
 )
 
 // hurry asks the kernel to prefer the agent to whatever else runs on the host, and the runtime not to waste processor time on
-// promptness that an interval does not need.
-func hurry(interval time.Duration, log *slog.Logger) {
+// promptness that an interval does not need. It returns how the agent is scheduled now.
+//
+// All threads get the same, not only the one that the loop is on: Go's collector and scheduler stop the loop until their own threads
+// have run.
+func hurry(interval time.Duration, log *slog.Logger) string {
 	if interval >= oneThread {
 		runtime.GOMAXPROCS(1)
 	}
@@ -39,10 +60,64 @@ func hurry(interval time.Duration, log *slog.Logger) {
 			os.WriteFile(fmt.Sprintf("/proc/%d/timerslack_ns", tid), []byte(slack), 0))
 	}); err != nil {
 		log.Warn("cannot raise the agent's priority, so a busy machine may look like a dying one to the other hosts: give it CAP_SYS_NICE", "err", err)
+		return scheduledOrdinary
+	}
+	hurrySession(log)
+	if interval >= oneThread {
+		return scheduledNice
+	}
+	if err := hurryMore(log); err != nil {
+		log.Warn("cannot run in real time, so a busy machine may look like a dying one to the other hosts at this interval: "+
+			"give the agent CAP_SYS_NICE and its control group real-time runtime, or use profile steady", "err", err)
+		return scheduledNice
+	}
+	return scheduledRealTime
+}
+
+// hurrySession prefers the agent's session too, if it is the agent's alone, as a service's is. Where the kernel shares the processor among
+// sessions first, niceness counts only within one: on a machine whose other sessions were busy, ticks came seconds late.
+func hurrySession(log *slog.Logger) {
+	if session, err := unix.Getsid(0); err != nil || session != os.Getpid() {
+		return
+	}
+	err := os.WriteFile("/proc/self/autogroup", []byte(strconv.Itoa(niceness)), 0)
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // without it the kernel does not group by session
+		log.Warn("cannot raise the priority of the agent's session", "err", err)
 	}
 }
 
-// forEachThread calls f for the threads that are there now; the runtime's later ones inherit from them.
+// hurryMore makes all threads real-time, with a watch on those that do not sleep.
+func hurryMore(log *slog.Logger) error {
+	limit := unix.Rlimit{Cur: uint64(spinLimit.Microseconds()), Max: uint64(spinEnd.Microseconds())}
+	spinning := make(chan os.Signal, 1)
+	signal.Notify(spinning, unix.SIGXCPU) // before the limit: the runtime would end the agent
+	if err := unix.Setrlimit(unix.RLIMIT_RTTIME, &limit); err != nil {
+		signal.Stop(spinning)
+		return fmt.Errorf("bound real time: %w", err)
+	}
+	if err := schedule(unix.SCHED_RR, realTime); err != nil {
+		signal.Stop(spinning)
+		return errors.Join(err, schedule(unix.SCHED_NORMAL, 0))
+	}
+	go func() {
+		for range spinning {
+			log.Error("the agent has not slept for 200 ms in real time: it goes on as an ordinary process; please report this", "err", schedule(unix.SCHED_NORMAL, 0))
+		}
+	}()
+	return nil
+}
+
+// schedule gives every thread a policy. A thread that was started meanwhile by one that had the old policy is found the second time.
+func schedule(policy uint32, priority uint32) error {
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policy, Priority: priority}
+	if policy == unix.SCHED_NORMAL {
+		attr.Nice = niceness
+	}
+	set := func(tid int) error { return unix.SchedSetAttr(tid, &attr, 0) }
+	return errors.Join(forEachThread(set), forEachThread(set))
+}
+
+// forEachThread calls f for the threads that are there now; the runtime's later ones inherit from them. A thread may end meanwhile.
 func forEachThread(f func(tid int) error) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -53,7 +128,7 @@ func forEachThread(f func(tid int) error) error {
 		if err != nil {
 			continue
 		}
-		if err := f(tid); err != nil {
+		if err := f(tid); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("set priority of thread %d: %w", tid, err)
 		}
 	}

@@ -52,15 +52,17 @@ func Run(ctx context.Context, o Options) error {
 	signal.Notify(hangups, syscall.SIGHUP) // before the agent works and after, it would end the process and undo nothing
 	defer signal.Stop(hangups)
 	warn(o.Config, o.Log)
-	hurry(o.Config.Heartbeat.Interval, o.Log)
+	scheduling := hurry(o.Config.Heartbeat.Interval, o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
 		return errors.Join(err, undo(o.RunDir, o.Log))
 	}
+	h.scheduling = scheduling
 	return h.run(ctx, server, hangups)
 }
 
-// newHost arms everything, with nothing accepted yet: filter first, then addresses, then the network.
+// newHost arms everything, with nothing accepted yet: the heartbeat's ports first, because an agent that cannot have them must not have
+// touched anything, then the filter, then addresses. Nothing is said or heard before run.
 func newHost(o Options, self member.ID) (*host, error) {
 	secret, err := config.LoadSecret(o.Config.SecretFile)
 	if err != nil {
@@ -71,8 +73,12 @@ func newHost(o Options, self member.ID) (*host, error) {
 		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
 		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), errands: newErrands(), boot: wire.NewBoot(),
+		late: lateness{interval: o.Config.Heartbeat.Interval},
 	}
 	h.registers = newRegisters(self, o.StateDir, o.Log)
+	if h.network, err = h.openNetworks(secret); err != nil {
+		return nil, errors.Join(err, h.abandon())
+	}
 	if err := h.openSystem(); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
@@ -89,7 +95,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		Timing:    member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
 		HighEpoch: h.loadEpoch(), Config: configID(o.Config), Attrs: h.attributes,
 	}, time.Now())
-	if err := h.openNetwork(secret); err != nil {
+	if h.guard, err = guard.Start(h.opt.Guard, h.will(), h.log); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.watchOverrides()
@@ -104,6 +110,9 @@ func (h *host) abandon() error {
 		h.checks.stop()
 	}
 	var errs []error
+	if h.network != nil {
+		errs = append(errs, h.network.Close())
+	}
 	if h.filter != nil {
 		errs = append(errs, h.filter.Close())
 	}
@@ -137,18 +146,6 @@ func (h *host) openSystem() error {
 	}
 	// An earlier agent's lease is not ours: nothing is accepted before a view says so.
 	h.filter.SetLease(0)
-	return nil
-}
-
-// openNetwork opens the heartbeat's sockets and starts the guard with the farewells sealed for it.
-func (h *host) openNetwork(secret []byte) error {
-	var err error
-	if h.network, err = h.openNetworks(secret); err != nil {
-		return err
-	}
-	if h.guard, err = guard.Start(h.opt.Guard, h.will(), h.log); err != nil {
-		return errors.Join(err, h.network.Close())
-	}
 	return nil
 }
 

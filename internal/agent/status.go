@@ -47,6 +47,7 @@ func (h *host) status(now time.Time) api.Status {
 		Checks:   h.checks.status(),
 		Filter:   h.filterStatus(now),
 		Networks: h.networks(now),
+		Timer:    h.late.status(h.scheduling),
 	}
 	s.Datagrams = totals(s.Networks)
 	if view.Epoch > 0 {

@@ -31,11 +31,24 @@ type Status struct {
 	Checks    []CheckStatus   `json:"checks" doc:"Every check, as it is on the answering host."`
 	Filter    FilterStatus    `json:"filter" doc:"The filter in the answering host's kernel."`
 	Networks  []NetworkStatus `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
+	Timer     TimerStatus     `json:"timer" doc:"How promptly the answering host's agent runs."`
 	Datagrams DatagramStatus  `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
 	Problems  []Problem       `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
 
 	Parameters []ParameterStatus `json:"parameters" doc:"What can be set of all networks."`
 	Overrides  []OverrideStatus  `json:"overrides" doc:"What was set by hand and lies over the configuration file."`
+}
+
+// TimerStatus is how promptly an agent runs, over the last one to two minutes. One that is late itself looks like a dying host to the
+// others.
+type TimerStatus struct {
+	Scheduling string  `json:"scheduling" doc:"How the kernel schedules the agent." example:"real time, round robin, priority 1"`
+	Ticks      uint64  `json:"ticks" doc:"Ticks of its timer, one an interval."`
+	MedianMS   float64 `json:"median_ms" doc:"Milliseconds by which half of them were late at most."`
+	P99MS      float64 `json:"p99_ms" doc:"Milliseconds by which 99 per cent of them were late at most."`
+	WorstMS    float64 `json:"worst_ms" doc:"Milliseconds by which the worst was late."`
+	LongestMS  float64 `json:"longest_ms" doc:"Milliseconds that the longest turn of its loop took: until then it heard and said nothing."`
+	Longest    string  `json:"longest" doc:"What that turn was for: tick, arrival or order; empty: none yet."`
 }
 
 // ViewStatus is the view in use.

@@ -195,6 +195,17 @@ func kernel(w io.Writer, s api.Status) {
 		fmt.Fprintf(w, "  packets    %s\n", counters(f.Counters))
 	}
 	fmt.Fprintf(w, "  datagrams  sent %d, accepted %d, refused %s\n", s.Datagrams.Sent, s.Datagrams.Accepted, counters(s.Datagrams.Refused))
+	timer(w, s.Timer)
+}
+
+// timer writes how promptly the agent runs.
+func timer(w io.Writer, t api.TimerStatus) {
+	if t.Ticks == 0 {
+		fmt.Fprintf(w, "  timer      %s\n", unknown)
+		return
+	}
+	fmt.Fprintf(w, "  timer      late by %s (half of the time), %s (99 %%), %s (at worst); longest turn %s (%s); scheduled %s\n",
+		millis(t.MedianMS), millis(t.P99MS), millis(t.WorstMS), millis(t.LongestMS), or(t.Longest, unknown), or(t.Scheduling, unknown))
 }
 
 // counters lists what is not zero, by name.
