@@ -157,8 +157,9 @@ func (l *leasing) testScopes(t *testing.T) {
 
 func (l *leasing) testOffers(t *testing.T) {
 	first := l.lease(t, "one", "--scope", "239.255.0.0", "--timeout", "20s")
-	// The other server had offered its only address to the first lease. Before the retransmission after 4 s it is there again.
-	second := l.lease(t, "two", "--scope", "239.255.0.0", "--timeout", "3s")
+	// The other server had offered its only address to the first lease. It has it again before the retransmission, 4 s after a DISCOVER that
+	// comes 1 s after the start.
+	second := l.lease(t, "two", "--scope", "239.255.0.0", "--timeout", "4500ms")
 	got := map[string]string{}
 	for _, lease := range []madcap.Lease{first, second} {
 		got[lease.Server.String()] = joined(lease.Ranges)
@@ -215,7 +216,7 @@ func (l *leasing) testRefusals(t *testing.T) {
 	l.fails(t, 1, "no server has the scope 239.1.0.0: they have 239.255.0.0, 239.192.0.0", "lease", "--server", "10.77.0.1", "--scope", "239.1.0.0")
 	l.fails(t, 1, "there is something already", "lease", "--file", path)
 	// What was released is there for others.
-	if again := l.lease(t, "again", "--scope", "239.255.0.0", "--timeout", "3s"); !strings.Contains(string(kept), joined(again.Ranges)) {
+	if again := l.lease(t, "again", "--scope", "239.255.0.0", "--timeout", "4500ms"); !strings.Contains(string(kept), joined(again.Ranges)) {
 		t.Errorf("leased %v, released was %s", again.Ranges, kept)
 	}
 }
