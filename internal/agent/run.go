@@ -53,6 +53,7 @@ func Run(ctx context.Context, o Options) error {
 	defer signal.Stop(hangups)
 	warn(o.Config, o.Log)
 	scheduling := hurry(o.Config.Heartbeat.Interval, o.Log)
+	discreet(o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
 		return errors.Join(err, undo(o.RunDir, o.Log))
