@@ -18,13 +18,8 @@ import (
 	"github.com/muster-ha/muster/internal/register"
 )
 
-const (
-	// groupsFile keeps the groups over a restart of the whole cluster: switches and captures know them.
-	groupsFile = "groups"
-
-	// groupLife is how long a group is kept at least: strangers must not make the hosts run from one to the next.
-	groupLife = 10 * time.Second
-)
+// groupsFile keeps the groups over a restart of the whole cluster: switches and captures know them.
+const groupsFile = "groups"
 
 // casting is what this host knows of one network's multicast.
 type casting struct {
@@ -32,7 +27,7 @@ type casting struct {
 	group  multicast.Group
 	chosen time.Time // when this host chose the group; zero: it did not
 	six    bool      // the network has IPv6 addresses
-	fled   time.Time // when it left one to strangers
+	fled   time.Time // when it left one to strangers, or one lease for another
 	use    bool
 	why    string
 	lease  leasing
@@ -171,18 +166,17 @@ func (h *host) choose(c *casting, set config.Multicast, strangers bool, now time
 	avoid := multicast.Avoid(left, others)
 	held := h.held(c, set, strangers, now)
 	a, how, err := held.Choose(avoid)
-	leased := err == nil
-	switch {
-	case leased && c.group.Address == a && c.group.How == how:
-		return
-	case leased && now.Sub(c.fled) >= groupLife: // there is one seldom: no need to wait, unless strangers follow
-	case !multicast.Unfit(multicast.Said{Group: c.group, Stranger: strangers}, r, others) && c.group.How != multicast.Leased:
-		return
-	case now.Sub(c.chosen) < groupLife || h.awaitsLease(c, set, now):
+	m := multicast.Move{
+		Lease:  err == nil && (c.group.Address != a || c.group.How != how),
+		Unfit:  multicast.Unfit(multicast.Said{Group: c.group, Stranger: strangers}, r, others) || c.group.How == multicast.Leased && err != nil,
+		Waits:  h.awaitsLease(c, set, now),
+		Chosen: now.Sub(c.chosen), Fled: now.Sub(c.fled),
+	}
+	if !m.Due() {
 		return
 	}
 	c.chosen = now
-	if strangers {
+	if strangers || m.Lease && c.group.How == multicast.Leased {
 		c.fled = now
 	}
 	for _, source := range []multicast.Source{held, multicast.SelfSelected{Range: r}} {

@@ -1,6 +1,12 @@
 package multicast
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
+
+// GroupLife is how long a group is kept at least: strangers, or who plays them, must not chase the hosts from one to the next.
+const GroupLife = 10 * time.Second
 
 // Said is what a host says of a group.
 type Said struct {
@@ -34,4 +40,22 @@ func Unfit(s Said, r Range, others []netip.Addr) bool {
 		return true
 	}
 	return Avoid(nil, others)(a)
+}
+
+// Move is what a change of a network's group depends on.
+type Move struct {
+	Lease  bool          // a lease of another address is there, and can be used
+	Unfit  bool          // the group has to be replaced
+	Waits  bool          // a lease may be there in a moment
+	Chosen time.Duration // since the group was chosen
+	Fled   time.Duration // since a group was left to strangers, or a lease for another one
+}
+
+// Due says whether the group is to be changed now. A lease is taken up at once, unless the hosts fled a moment ago: then it may be that
+// they are chased.
+func (m Move) Due() bool {
+	if m.Lease && m.Fled >= GroupLife {
+		return true
+	}
+	return (m.Unfit || m.Lease) && m.Chosen >= GroupLife && !m.Waits
 }

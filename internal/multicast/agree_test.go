@@ -3,6 +3,7 @@ package multicast
 import (
 	"net/netip"
 	"testing"
+	"time"
 )
 
 func said(last byte, version uint32, how How, stranger bool) Said {
@@ -58,6 +59,29 @@ func TestUnfit(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := Unfit(tc.s, tc.r, tc.others); got != tc.want {
 				t.Errorf("unfit %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestWhenToMove(t *testing.T) {
+	const long, just = time.Hour, time.Second
+	for _, tc := range []struct {
+		name string
+		m    Move
+		want bool
+	}{
+		{"all well", Move{Chosen: long, Fled: long}, false},
+		{"unfit", Move{Unfit: true, Chosen: long, Fled: long}, true},
+		{"unfit, chosen just now", Move{Unfit: true, Chosen: just, Fled: long}, false},
+		{"unfit, a lease may come", Move{Unfit: true, Waits: true, Chosen: long, Fled: long}, false},
+		{"a lease", Move{Lease: true, Chosen: just, Fled: long}, true},
+		{"a lease after a flight", Move{Lease: true, Chosen: just, Fled: just}, false},
+		{"a lease a while after a flight", Move{Lease: true, Chosen: just, Fled: GroupLife}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.m.Due(); got != tc.want {
+				t.Errorf("due: %v", got)
 			}
 		})
 	}
