@@ -9,13 +9,8 @@ import (
 	"github.com/muster-ha/muster/internal/multicast"
 )
 
-const (
-	// settleTime is how long a host that has become responsible waits for what the others know of leases, if they know anything else.
-	settleTime = 2 * time.Second
-
-	// maxLeaseName is how much of a network's name fits into a key of the common values.
-	maxLeaseName = 58
-)
+// settleTime is how long a host that has become responsible waits for what the others know of leases, if they know anything else.
+const settleTime = 2 * time.Second
 
 // leasing is what this host does about the lease of one network. It does nothing while another host is responsible.
 type leasing struct {
@@ -35,7 +30,7 @@ func (l *leasing) drop() {
 }
 
 // leaseKey is where the common values have a network's lease.
-func leaseKey(network string) string { return "lease/" + network[:min(len(network), maxLeaseName)] }
+func leaseKey(network string) string { return "lease/" + network }
 
 // leaseOf is the lease that the cluster has for a network; zero: none. One that this version cannot read counts as none.
 func (h *host) leaseOf(c *casting) multicast.Lease {

@@ -109,7 +109,7 @@ func lease(t *testing.T, h *lab.Host, what string, good func(api.LeaseStatus) bo
 // TestLeaseOfAGroup is the life of a lease in a cluster: asked for by the responsible host, known to all, renewed by the next one when that
 // is gone, kept over a restart of all, lost when the server falls silent, and asked for anew.
 func TestLeaseOfAGroup(t *testing.T) {
-	l := machines(t, lab.Options{Hosts: 3, Clients: 1})
+	l := machines(t, lab.Options{Hosts: 3, Clients: 1, Config: strings.Replace(lab.DefaultConfig, "\nvips:", "\nheartbeat: {"+calm+"}\n\nvips:", 1)})
 	server := serveLeases(t, l, filepath.Join(t.TempDir(), "leases.json"), localScope())
 	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
 		t.Fatal(err)
@@ -230,7 +230,7 @@ func strangersOn(t *testing.T, l *lab.Lab, group string) {
 // No view changes but those of the new files.
 func TestLeaseIsSetLive(t *testing.T) {
 	set := func(settings string) string {
-		return "\nheartbeat: {networks: {lan: {interface: eth0, multicast: {" + settings + "}}}}\n"
+		return "\nheartbeat: {" + calm + ", networks: {lan: {interface: eth0, multicast: {" + settings + "}}}}\n"
 	}
 	base := strings.Replace(lab.DefaultConfig, "\nvips:", set("range: [239.255.8.1, 239.255.8.250]")+"\nvips:", 1)
 	l := machines(t, lab.Options{Hosts: 3, Clients: 1, Config: base})

@@ -12,6 +12,9 @@ import (
 	"github.com/muster-ha/muster/internal/lab"
 )
 
+// calm are settings with which a busy test machine takes no host for silent: a view that changes is then the doing of what is tested.
+const calm = "interval: 20ms, tolerance: 50"
+
 // clusterOf is the configuration of a cluster of three of the lab's hosts, whose groups are to be found in one range.
 func clusterOf(name string, first int, hosts string, settings string) string {
 	text := strings.Replace(lab.DefaultConfig, "cluster: shop", "cluster: "+name, 1)
@@ -21,7 +24,7 @@ func clusterOf(name string, first int, hosts string, settings string) string {
 		from += fmt.Sprintf("\n  %c: {address: 10.77.0.%d}", h, first+i)
 	}
 	to = strings.Replace(to, "{{.VIP}}", fmt.Sprintf("10.77.0.%d/24", 99+first), 1)
-	return from + strings.Replace(to, "\nvips:", "\nheartbeat: {networks: {lan: {interface: eth0, multicast: {"+settings+"}}}}\n\nvips:", 1)
+	return from + strings.Replace(to, "\nvips:", "\nheartbeat: {"+calm+", networks: {lan: {interface: eth0, multicast: {"+settings+"}}}}\n\nvips:", 1)
 }
 
 // TestTwoClustersOnOneNetwork: strangers on a group that the hosts chose are noticed on both sides, and the clusters part; on a manual one
@@ -52,8 +55,12 @@ func TestTwoClustersOnOneNetwork(t *testing.T) {
 	}
 	foreignEpoch := ready(t, l, theirs...)
 	apart(t, a, d)
-	if s := status(t, d); s.Networks[0].Multicast.Datagrams.Refused["cluster"] == 0 {
-		t.Errorf("strangers are not counted: %+v", s.Networks[0].Multicast.Datagrams)
+	counted := uint64(0)
+	for _, h := range l.Hosts() { // who saw the others first left, so the others may not have seen it
+		counted += status(t, h).Networks[0].Multicast.Datagrams.Refused["cluster"]
+	}
+	if counted == 0 {
+		t.Error("strangers are not counted")
 	}
 	group = by(t, a, "multicast on a group of our own", "239.255.9.", true, 2, 2, 2).Group
 
@@ -111,7 +118,7 @@ func apart(t *testing.T, one, other *lab.Host) {
 // TestLaterNetworkMovesWhenGroupsHaveOneMAC: a network avoids the Ethernet address of an earlier one's group, and moves when that comes to have
 // its own.
 func TestLaterNetworkMovesWhenGroupsHaveOneMAC(t *testing.T) {
-	const settings = "\nheartbeat: {networks: {lan: {interface: eth0, multicast: {address: 239.1.2.3}}, " +
+	const settings = "\nheartbeat: {" + calm + ", networks: {lan: {interface: eth0, multicast: {address: 239.1.2.3}}, " +
 		"x: {interface: eth1, multicast: {range: [239.129.2.3, 239.129.2.4], madcap: false}}}}\n"
 	l := machines(t, lab.Options{Hosts: 3, Networks: 1, Config: strings.Replace(lab.DefaultConfig, "\nvips:", settings+"\nvips:", 1)})
 	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
