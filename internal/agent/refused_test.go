@@ -229,4 +229,7 @@ func onTheGroup(t *testing.T, l *lab.Lab) {
 		}
 		return err
 	})
+	if n := status(t, a).Networks[0].Multicast.Datagrams.Refused["sender"]; n != 0 {
+		t.Errorf("%d of a's own datagrams came back to it from the group", n)
+	}
 }
