@@ -15,7 +15,8 @@ import (
 // Values are the overrides of one level: values by the parameters' names.
 type Values map[string]string
 
-// ValuesOf picks the overrides of a network, or of all networks, out of the common values.
+// ValuesOf picks the overrides of a network, or of all networks, out of the common values. Deleted ones must not be among them (register.Set's
+// Values leaves them out).
 func ValuesOf(level Level, network string, all []register.Entry) Values {
 	v := Values{}
 	for _, e := range all {
@@ -26,7 +27,7 @@ func ValuesOf(level Level, network string, all []register.Entry) Values {
 	return v
 }
 
-// With is what the values are after changes.
+// With is what the values are after changes, in their order; v stays as it is.
 func (v Values) With(changes []Change) Values {
 	after := Values{}
 	for name, value := range v {
@@ -85,7 +86,8 @@ func Apply(file config.Multicast, allDisabled bool, network, cluster Values) con
 	return set
 }
 
-// narrow lays the ends of a range over those in effect; the warning says why that is none, and then the default is used.
+// narrow lays the ends of a range over those in effect. The answer says why that is no range, empty: it is one. Then the default is used, as for a
+// range of the file. It can only happen when the file has changed since: Check refuses it.
 func (v Values) narrow(set *config.Multicast) string {
 	if !v.touches(RangeLower, RangeUpper) {
 		return ""

@@ -37,7 +37,7 @@ func (o Override) Text() string {
 	return about + ": " + o.Parameter.Name + " is " + o.Value + " by hand, set on " + by + " at " + o.At.UTC().Format(time.RFC3339) + " (" + over + ")"
 }
 
-// Undo is the command that takes it back.
+// Undo is the command that takes it back, ready to be typed.
 func (o Override) Undo() string {
 	if o.Parameter.Level == Cluster {
 		return "muster network set --cluster " + o.Parameter.Name + "="
@@ -68,7 +68,8 @@ func List(entries []register.Entry, cfg *config.Config) []Override {
 
 func place(p Parameter) int { return slices.Index(Parameters(p.Level), p) }
 
-// FileValue is what the file says of a parameter; empty: nothing.
+// FileValue is what the file says of a parameter; empty: nothing, or what it says is the default and cannot be told from that (`disabled: false` of the
+// cluster, `madcap: true`).
 func FileValue(cfg *config.Config, network string, p Parameter) string {
 	if p.Level == Cluster {
 		return said(cfg.NoMulticast, "true")

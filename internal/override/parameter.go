@@ -20,12 +20,12 @@ const (
 // Kind is how a parameter's value is written.
 type Kind uint8
 
-// The kinds.
+// The kinds. A DWORD of the old product is a Truth here: nothing but zero and not zero was ever told apart.
 const (
-	Truth Kind = iota // true or false
-	Address
-	Text // read only
-	Time // read only
+	Truth   Kind = iota // true or false
+	Address             // a group of IPv4, or of IPv6 with link-local scope or wider
+	Text                // read only
+	Time                // read only
 )
 
 // String says it in words.
@@ -41,7 +41,8 @@ func (k Kind) String() string {
 	return "text"
 }
 
-// The parameters' names.
+// The parameters' names. Those of the file's keys where it has them; `range` is two here, because the old product had two, and because each is
+// one value.
 const (
 	GroupAddress = "address"
 	RangeLower   = "range-lower"
@@ -87,7 +88,8 @@ func Parameters(level Level) []Parameter {
 	}
 }
 
-// find gives the parameter of a level that is called so, by either name in any case.
+// find gives the parameter of a level that is called so, by either name in any case: the old product did not tell cases apart, and whoever
+// types by heart does not either.
 func find(level Level, name string) (Parameter, bool) {
 	list := Parameters(level)
 	i := slices.IndexFunc(list, func(p Parameter) bool {
@@ -99,7 +101,9 @@ func find(level Level, name string) (Parameter, bool) {
 	return list[i], true
 }
 
-// Key is where the common values have a parameter of a network; the network's name does not matter for the cluster's.
+// Key is where the common values have a parameter of a network; the network's name does not matter for the cluster's. With the longest name that
+// a network can have (63 bytes) it is shorter than register.MaxKey. Networks go by name and not by number: numbers change when the
+// file gets another network.
 func Key(network string, p Parameter) string { return prefix(p.Level, network) + p.Name }
 
 // prefix is what the keys of a level begin with.

@@ -59,7 +59,7 @@ func Parse(level Level, text string) (Change, error) {
 	return c, nil
 }
 
-// remedy says which names there are.
+// remedy says which names there are, or, for a name of the other level, where it belongs: that mistake is the likeliest.
 func remedy(level Level, name string) string {
 	if _, ok := find(Cluster, name); ok && level == Network {
 		return "it is of all networks: `muster network set --cluster " + name + "=...`"
@@ -76,7 +76,8 @@ func remedy(level Level, name string) string {
 	return "it is one of " + strings.Join(names, ", ")
 }
 
-// unformatted takes the format off a value that is written as for cluster.exe.
+// unformatted takes the format off a value that is written as for cluster.exe (`1:DWORD`, `239.1.2.3:STR`). Another format than the parameter's
+// says that something else was meant. What follows the last colon of an IPv6 address is no format.
 func unformatted(p Parameter, value string) (string, error) {
 	i := strings.LastIndexByte(value, ':')
 	if i < 0 {
@@ -92,7 +93,7 @@ func unformatted(p Parameter, value string) (string, error) {
 	return value, nil
 }
 
-// truth reads true and false in the words of the file, and numbers: any but zero is true, as it was.
+// truth reads true and false in the words of the file, and numbers of 32 bits, decimal or with 0x: any but zero is true, as it was.
 func truth(p Parameter, value string) (string, error) {
 	if n, err := strconv.ParseUint(value, 0, 32); err == nil {
 		return strconv.FormatBool(n != 0), nil
