@@ -26,6 +26,8 @@ type surroundings struct {
 	links  graph // that count
 	held   graph // of hosts that hear each other, whether that counts or not
 	offers [MaxHosts]offer
+
+	witnesses Set
 }
 
 // choice is who should be in a view.
@@ -59,8 +61,8 @@ func (s *surroundings) best(nodes Set) choice {
 	var best choice
 	votes := 0
 	for _, c := range s.configs(nodes) {
-		hosts, v := s.links.largestClique(s.offering(nodes, c)), s.preferring(nodes, c)
-		longer := hosts.Len() - best.hosts.Len()
+		hosts, v := s.links.largestClique(s.offering(nodes, c), s.witnesses), s.preferring(nodes, c)
+		longer := size(hosts, s.witnesses) - size(best.hosts, s.witnesses)
 		if longer > 0 || longer == 0 && (v > votes || v == votes && c < best.config) {
 			best, votes = choice{config: c, hosts: hosts}, v
 		}

@@ -24,13 +24,13 @@ func (g *graph) linkedTo(nodes Set) Set {
 	return s &^ nodes
 }
 
-// largestClique is the largest subset of nodes whose hosts are all linked with each other; among equals the one with the
-// lowest indexes. A healthy cluster is one clique and costs one look at each host.
-func (g *graph) largestClique(nodes Set) Set {
+// largestClique is the subset of nodes, all linked with each other, that has the most hosts that serve, then the most witnesses;
+// among equals the one with the lowest indexes. A healthy cluster is one clique and costs one look at each host.
+func (g *graph) largestClique(nodes, witnesses Set) Set {
 	if g.complete(nodes) {
 		return nodes
 	}
-	s := cliqueSearch{graph: g, effort: cliqueEffort}
+	s := cliqueSearch{graph: g, effort: cliqueEffort, witnesses: witnesses}
 	s.extend(0, nodes)
 	return s.best
 }
@@ -38,21 +38,22 @@ func (g *graph) largestClique(nodes Set) Set {
 // cliqueSearch is branch and bound in the order of indexes: the first clique found of each size is the one with the
 // lowest indexes, so only a larger one replaces it.
 type cliqueSearch struct {
-	graph  *graph
-	best   Set
-	effort int
+	graph     *graph
+	best      Set
+	effort    int
+	witnesses Set
 }
 
 func (s *cliqueSearch) extend(chosen, candidates Set) {
 	if candidates == 0 {
-		if chosen.Len() > s.best.Len() {
+		if size(chosen, s.witnesses) > size(s.best, s.witnesses) {
 			s.best = chosen
 		}
 		return
 	}
 	for candidates != 0 && s.effort > 0 {
 		s.effort--
-		if chosen.Len()+s.graph.colours(candidates) <= s.best.Len() {
+		if size(chosen, s.witnesses)+s.graph.colours(candidates, s.witnesses) <= size(s.best, s.witnesses) {
 			return
 		}
 		next := candidates.Lowest()
@@ -61,16 +62,32 @@ func (s *cliqueSearch) extend(chosen, candidates Set) {
 	}
 }
 
-// colours is an upper bound for the largest clique of nodes: hosts that are not linked may share a colour, those of a clique
-// may not.
-func (g *graph) colours(nodes Set) int {
+// colours is an upper bound for the size of the largest clique of nodes: hosts that are not linked may share a colour, those of a
+// clique may not.
+func (g *graph) colours(nodes, witnesses Set) int {
 	n := 0
-	for ; nodes != 0; n++ {
+	for nodes != 0 {
+		var colour Set
 		for free := nodes; free != 0; {
 			id := free.Lowest()
+			colour = colour.With(id)
 			nodes = nodes.Without(id)
 			free = free.Without(id) &^ g[id]
 		}
+		n += size(Of(heaviest(colour, witnesses)), witnesses)
 	}
 	return n
+}
+
+// heaviest is a host of a set that serves, if there is one.
+func heaviest(hosts, witnesses Set) ID {
+	if serving := hosts &^ witnesses; serving != 0 {
+		return serving.Lowest()
+	}
+	return hosts.Lowest()
+}
+
+// size orders sets of hosts: one that serves counts for more than all witnesses together.
+func size(hosts, witnesses Set) int {
+	return (hosts&^witnesses).Len()*(MaxHosts+1) + (hosts & witnesses).Len()
 }

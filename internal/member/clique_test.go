@@ -30,7 +30,7 @@ func TestLargestCliqueIsExact(t *testing.T) {
 		for range rapid.IntRange(0, 40).Draw(t, "links") {
 			g.link(ID(rapid.IntRange(0, n-1).Draw(t, "a")), ID(rapid.IntRange(0, n-1).Draw(t, "b")))
 		}
-		if got, want := g.largestClique(First(n)), plainClique(&g, n); got != want {
+		if got, want := g.largestClique(First(n), 0), plainClique(&g, n); got != want {
 			t.Fatalf("got %b, want %b", got, want)
 		}
 	})

@@ -15,14 +15,26 @@ type progress struct {
 type departure struct {
 	boot   Boot // zero: nobody
 	seq    uint64
+	heard  time.Time // when the last heartbeat that we confirmed came
 	waited time.Duration
 	others bool // hosts that we hear and that are not in the view hear it too: they may go on confirming it when we do not any more
 }
 
+// age counts the wait for a tick of ours, as a peer's silence is counted: what came after the tick before counts from there, so
+// that the wait is never longer than the time since its last heartbeat.
+func (d *departure) age(before, now time.Time, atMost time.Duration) {
+	since := before
+	if d.heard.After(since) {
+		since = d.heard
+	}
+	d.waited += max(0, min(now.Sub(since), atMost))
+}
+
 // accept takes a view as the one that counts. What the filter owns is cut down before anything else.
 func (m *Machine) accept(now time.Time, v View, why string) {
-	m.partWith(v)
+	m.partWith(now, v)
 	m.view, m.floor, m.viewAge, m.astray = v, v.ViewID, 0, 0
+	m.granted.turn()
 	m.highEpoch = max(m.highEpoch, v.Epoch)
 	m.filter.released, m.filter.asked = false, false
 	m.out.Send = true
@@ -31,7 +43,7 @@ func (m *Machine) accept(now time.Time, v View, why string) {
 }
 
 // partWith starts to wait for the hosts that the new view leaves out.
-func (m *Machine) partWith(v View) {
+func (m *Machine) partWith(now time.Time, v View) {
 	for id := range ID(MaxHosts) {
 		p := &m.peers[id]
 		boot := p.boot
@@ -45,11 +57,11 @@ func (m *Machine) partWith(v View) {
 			*d = departure{}
 		case d.boot != 0 && d.boot == boot: // already waited for
 		case boot != p.boot: // in our view, and yet never heard
-			*d = departure{boot: boot}
+			*d = departure{boot: boot, heard: now}
 		case was && m.isHeardOutside(v, id, boot):
-			*d = departure{boot: boot, seq: p.last.Seq, others: true}
+			*d = departure{boot: boot, seq: p.last.Seq, heard: now, others: true}
 		case m.Hears(id) && (was || p.linked && !p.outside()):
-			*d = departure{boot: boot, seq: p.last.Seq, waited: p.silence}
+			*d = departure{boot: boot, seq: p.last.Seq, heard: p.heardAt, waited: p.silence}
 		}
 	}
 }
@@ -81,12 +93,13 @@ func (m *Machine) gone(id ID) bool {
 // withdraw gives everything up: the others go on without us, or should.
 func (m *Machine) withdraw(now time.Time, floor ViewID, host ID, why string) {
 	v := m.view
-	m.partWith(View{})
+	m.partWith(now, View{})
 	m.view, m.waited, m.astray = View{}, 0, 0
 	if floor.Compare(m.floor) > 0 {
 		m.floor = floor
 	}
 	m.filter = progress{withdrawals: m.filter.withdrawals + 1}
+	m.granted = grants{spoken: m.granted.spoken}
 	m.installed = v.ViewID // until the filter is known to be empty, it is taken to own something
 	m.out.Send = true
 	m.out.Steps = append(m.out.Steps, Step{Phase: Withdraw})

@@ -77,7 +77,7 @@ func (m *Machine) Hears(id ID) bool {
 // surroundings gathers what the choice of a clique depends on. Hosts that we do not hear but a linked host has a link with are
 // part of it: they may be in a better clique than ours.
 func (m *Machine) surroundings() *surroundings {
-	s := &surroundings{self: m.self, known: Of(m.self)}
+	s := &surroundings{self: m.self, known: Of(m.self), witnesses: m.witnesses}
 	s.offers[m.self] = offer{inUse: m.config, pending: m.pending}
 	s.links[m.self] = m.Links().Without(m.self)
 	heard := m.Heard()

@@ -11,6 +11,8 @@ type Params struct {
 	HighEpoch uint64 // the highest epoch remembered from earlier boots, as far as it could be kept
 	Config    ConfigID
 	Attrs     Attributes
+	Witnesses Set        // hosts that vote and serve nothing: of two cliques the one with more of the others is the better
+	Electors  Electorate // nil: nothing ever has a quorum
 }
 
 // Machine is one host's part in agreeing on views. It is told everything and decides; it does nothing itself.
@@ -25,9 +27,12 @@ type Machine struct {
 	attrs     Attributes
 	next      Attributes // with the pending configuration
 	leaving   bool
+	witnesses Set
+	electors  Electorate
 
 	ticked time.Time     // our last tick
 	waited time.Duration // in our ticks, since we started or were last put out
+	age    time.Duration // in our ticks, since we started
 	peers  [MaxHosts]peer
 
 	view      View // the highest accepted
@@ -41,9 +46,10 @@ type Machine struct {
 	astray    time.Duration // how long we have been in a view beside one that takes precedence
 	dropping  time.Duration // how long the clique has been without a member of our view that we are linked with
 
-	sent   sendings
-	events []Event
-	out    Output
+	sent    sendings
+	granted grants
+	events  []Event
+	out     Output
 }
 
 // New makes a machine for a boot of this host. The caller must have emptied the filter before the first heartbeat leaves:
@@ -51,7 +57,7 @@ type Machine struct {
 func New(p Params, now time.Time) *Machine {
 	return &Machine{
 		self: p.Self, boot: p.Boot, hosts: p.Hosts, timing: p.Timing, highEpoch: p.HighEpoch, config: p.Config, attrs: p.Attrs,
-		ticked: now,
+		witnesses: p.Witnesses, electors: p.Electors, ticked: now,
 	}
 }
 
@@ -67,10 +73,11 @@ func (m *Machine) Tick(now time.Time) Output {
 		m.peers[id].damp.pass(counted, m.peers[id].linked)
 	}
 	for id := range m.departed {
-		m.departed[id].waited += counted
+		m.departed[id].age(m.ticked, now, 2*m.timing.Interval)
 	}
 	m.ticked = now
 	m.waited += counted
+	m.age += counted
 	m.viewAge += counted
 	c := m.surroundings().choose()
 	m.astray = lasting(m.astray, counted, m.isAstray(c))

@@ -31,6 +31,7 @@ type checker struct {
 	ids     map[member.ViewID]member.View
 	last    []member.ViewID
 	overlap map[[2]member.ID]overlap
+	strict  map[strictKey]overlap
 	failed  error
 }
 
@@ -57,7 +58,7 @@ func newChecker(n int) checker {
 	for range n {
 		c.hearing = append(c.hearing, make([]hearing, n))
 	}
-	c.overlap = map[[2]member.ID]overlap{}
+	c.overlap, c.strict = map[[2]member.ID]overlap{}, map[strictKey]overlap{}
 	return c
 }
 
@@ -128,6 +129,7 @@ func (c *checker) hears(a, b *simHost) time.Duration {
 
 // step looks at the whole world after an event.
 func (c *checker) step(w *world) error {
+	c.quorums(w)
 	for i, a := range w.hosts {
 		c.leaseInTime(a)
 		if !a.filter.accepting(w.now) {
@@ -257,5 +259,5 @@ func (w *world) settled() error {
 			return fmt.Errorf("seed %d: at the end bucket %d has %d owners, want %d", w.seed, b, n, want)
 		}
 	}
-	return nil
+	return w.quorumsSettled(want)
 }

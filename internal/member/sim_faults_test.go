@@ -174,7 +174,10 @@ func (w *world) changeAttributes() {
 	case 1:
 		h.attrs.Weight ^= 1
 	default:
-		h.attrs = member.Attributes{Weight: 1, Ready: 1, Director: true}
+		h.attrs = serving
+	}
+	if w.witnesses.Has(h.id) {
+		h.attrs.Weight = 0
 	}
 	w.logf("host %d offers %+v", h.id, h.attrs)
 	if h.alive {

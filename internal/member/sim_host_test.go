@@ -44,6 +44,7 @@ type filter struct {
 	view    member.View
 	whole   bool // the view's whole share is installed
 	lease   time.Time
+	quorum  quorumFilter
 }
 
 func (f *filter) accepting(now time.Time) bool { return f.lease.After(now) }
@@ -59,6 +60,7 @@ func (h *simHost) start() {
 	h.machine = member.New(member.Params{
 		Self: h.id, Boot: h.boot, Hosts: len(w.hosts), Timing: w.timing,
 		HighEpoch: h.savedEpoch, Config: h.config, Attrs: h.attrs,
+		Witnesses: w.witnesses, Electors: w.electors,
 	}, w.now)
 	w.check.started(h)
 	w.logf("host %d starts, boot %d", h.id, h.boot)
@@ -136,6 +138,7 @@ func (h *simHost) speak() {
 
 // renew moves the kernel's lease.
 func (h *simHost) renew() {
+	h.renewQuorum()
 	if h.world.sabot.endlessLease {
 		h.filter.lease = h.world.now.Add(time.Hour)
 		return
@@ -176,6 +179,7 @@ func (h *simHost) soon(do func()) {
 
 func (h *simHost) apply(s member.Step) {
 	h.filter.version++
+	h.applyQuorum(s)
 	switch s.Phase {
 	case member.Withdraw:
 		if !h.world.sabot.keepOnWithdraw {
@@ -262,7 +266,7 @@ func (h *simHost) kill(farewell bool) {
 	if !farewell {
 		return
 	}
-	h.filter.lease = time.Time{}
+	h.filter.lease, h.filter.quorum.lease = time.Time{}, [member.Needs]time.Time{}
 	h.sayFarewell()
 }
 

@@ -35,6 +35,9 @@ type world struct {
 
 	timing member.Timing
 
+	witnesses member.Set        // hosts that vote and serve nothing
+	electors  member.Electorate // of the rules with quorum
+
 	rankings map[member.ConfigID]*balance.Rankings
 	tables   map[tableKey]*balance.Table
 	changes  int // views accepted, over all hosts
@@ -52,6 +55,7 @@ type sabotage struct {
 	selfishLease   bool // the lease does not wait for the confirmations of the others
 	hasty          bool // a release is announced before those put out are known to have stopped
 	keepOnWithdraw bool // a host that was put out does not empty its filter
+	quorum         quorumSabotage
 }
 
 func newWorld(seed uint64, hosts int) *world {
@@ -62,21 +66,28 @@ func newWorld(seed uint64, hosts int) *world {
 	w.net = newNetwork(hosts)
 	w.check = newChecker(hosts)
 	for i := range hosts {
-		w.hosts = append(w.hosts, &simHost{world: w, id: member.ID(i), config: 1, attrs: member.Attributes{Weight: 1, Ready: 1, Director: true}})
+		w.hosts = append(w.hosts, &simHost{world: w, id: member.ID(i), config: 1, attrs: serving})
 	}
+	w.elect(0)
 	return w
 }
 
+// serving is what a healthy host offers.
+var serving = member.Attributes{Weight: 1, Ready: 1, Director: true, Vote: true}
+
 // table is a view's table for the one rule of the simulated configurations.
 func (w *world) table(v member.View) *balance.Table {
-	key := tableKey{v.Config, balance.Eligible(v, 0)}
+	return w.tableOf(tableKey{v.Config, balance.Eligible(v, 0)})
+}
+
+func (w *world) tableOf(key tableKey) *balance.Table {
 	if t := w.tables[key]; t != nil {
 		return t
 	}
-	if w.rankings[v.Config] == nil {
-		w.rankings[v.Config] = w.newRankings(v.Config)
+	if w.rankings[key.config] == nil {
+		w.rankings[key.config] = w.newRankings(key.config)
 	}
-	t := w.rankings[v.Config].Table(key.eligible)
+	t := w.rankings[key.config].Table(key.eligible)
 	w.tables[key] = t
 	return t
 }

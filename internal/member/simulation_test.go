@@ -46,13 +46,20 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// drawn makes the world of a seed: mostly small, sometimes large.
+// drawn makes the world of a seed: mostly small, sometimes large, without, with one and with three witness hosts.
 func drawn(seed uint64) *world {
 	hosts := 2 + int(seed%6)
 	if seed%100 == 99 {
 		hosts = 16
 	}
-	return newWorld(seed, hosts)
+	w := newWorld(seed, hosts)
+	switch witnesses := seed / 6 % 3; {
+	case witnesses == 2 && hosts >= 5:
+		w.elect(3)
+	case witnesses > 0 && hosts >= 3:
+		w.elect(1)
+	}
+	return w
 }
 
 // history is a seed's story: a start, faults, their end, and one healthy cluster.

@@ -9,6 +9,7 @@ const keptEvents = 256
 // the lease that follows from its confirmation is on the safe side.
 func (m *Machine) Heartbeat(now time.Time, seq uint64) Heartbeat {
 	m.sent.note(seq, now)
+	m.granted.spoken = seq
 	return Heartbeat{
 		From: m.self, Boot: m.boot, Seq: seq,
 		State: m.State(), Config: m.config, Pending: m.pending, Attrs: m.offered(m.attrs), Next: m.offered(m.next),

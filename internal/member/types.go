@@ -38,6 +38,27 @@ type Attributes struct {
 	Weight   uint16  // share of new connections relative to the others; 0: none (drained, witness)
 	Ready    RuleSet // the rules whose checks are good on this host
 	Director bool    // may answer for VIPs
+	Vote     bool    // counts for a quorum. Asked for by the caller; the machine grants it only to a boot that is old enough
+	Tie      bool    // of exactly half of the votes, this half is the one that a witness of addresses speaks for
+}
+
+// Need is the quorum that something needs to run.
+type Need uint8
+
+// The needs. A view with a majority has what a Witness needs too.
+const (
+	NoQuorum Need = iota // runs in every view
+	Majority             // more than half of the votes of full hosts
+	Witness              // a majority, or exactly half of them with a witness
+	Needs                // how many there are
+)
+
+// Electorate judges whether hosts are a quorum. It is a pure function, and the same on every host of the cluster: any two
+// quorums of it must have a host in common, unless Tie is what made one.
+type Electorate interface {
+	// Has reports whether who, as members of v, are what need asks for. Hosts that are not in v count nothing, and more
+	// hosts never have less.
+	Has(need Need, v View, who Set) bool
 }
 
 // ViewID orders views: a higher epoch wins, then the higher proposer. The zero value is "no view".

@@ -30,7 +30,7 @@ func (m *Machine) mayIgnore(id ID, v View) bool {
 		return false
 	}
 	c := m.surroundings().choose()
-	return c.in && c.hosts.Len() > len(v.Members)
+	return c.in && m.size(c.hosts) > m.size(v.Set())
 }
 
 // barred reports whether a view that names us comes from hosts that do not know what we do: that we are linked with a host of a
@@ -97,7 +97,7 @@ func (m *Machine) mayStart(c choice) bool {
 // one that hears can know.
 func (m *Machine) outranks(id ID, hosts Set) bool {
 	theirs := m.peers[id].last.View.Set()
-	switch longer := theirs.Len() - hosts.Len(); {
+	switch longer := m.size(theirs) - m.size(hosts); {
 	case theirs == 0 || longer < 0:
 		return false
 	case longer > 0 || theirs.Len() == 1:
@@ -106,6 +106,8 @@ func (m *Machine) outranks(id ID, hosts Set) bool {
 		return theirs.before(hosts)
 	}
 }
+
+func (m *Machine) size(hosts Set) int { return size(hosts, m.witnesses) }
 
 // mustYield gives a view up that runs beside another one within hearing.
 func (m *Machine) mustYield(now time.Time, c choice) bool {
@@ -249,8 +251,12 @@ func with(config, inUse ConfigID, now, next Attributes) Attributes {
 	return next
 }
 
-// offered is what we offer: no share when leaving.
+// offered is what we offer: no share when leaving, and no vote while an earlier boot's word may still be counted on. What that
+// boot confirmed last, before it ended, is good for less than the detection time; twice that is waited.
 func (m *Machine) offered(a Attributes) Attributes {
+	if m.age < 2*m.detection() {
+		a.Vote, a.Tie = false, false
+	}
 	if m.leaving {
 		a.Weight, a.Director = 0, false
 	}
