@@ -24,6 +24,12 @@ const (
 	Last                      // nobody after this host may hold the connection
 )
 
+// needShift is where the need of a rule's quorum stands in the flags.
+const needShift = 3
+
+// NeedFlag marks the buckets of a rule that needs a quorum: the kernel then asks for that quorum's deadline besides its lease.
+func NeedFlag(need member.Need) SlotFlag { return SlotFlag(need) << needShift }
+
 // Slot is what the filter knows of one bucket.
 type Slot struct {
 	Owner, Second, Third uint8

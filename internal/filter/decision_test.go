@@ -477,3 +477,36 @@ func TestGuardLetsTheEndOfTheChainReset(t *testing.T) {
 	answer.dport++
 	b.expect(t, egress, answer.frame(), dropped, []Reason{GuardReset}, nil)
 }
+
+// A rule with quorum is accepted for while both deadlines run; forwarding and what is established need no quorum here.
+func TestLapsedQuorumTakesNothingNew(t *testing.T) {
+	const majority, witness = 1 << 3, 2 << 3
+	b := newBench(t)
+	b.f.SetQuorum(2, BootTime()+time.Hour)
+	for _, c := range []struct {
+		name   string
+		slot   uint32
+		p      packet
+		lapsed bool // the lease too
+		want   uint32
+		why    Reason
+		to     net.HardwareAddr
+	}{
+		{"SYN with the quorum", word(0, no, no, slotOwn|witness), fromClient(flags(syn)), false, passed, AcceptNew, nil},
+		{"SYN without", word(0, no, no, slotOwn|majority), fromClient(flags(syn)), false, dropped, DropLease, nil},
+		{"UDP without", word(0, no, no, slotOwn|majority), fromClient(udp), false, dropped, DropLease, nil},
+		{"SYN of a rule that needs none", word(0, no, no, slotOwn), fromClient(flags(syn)), false, passed, AcceptNew, nil},
+		{"SYN of another host", word(1, no, no, majority), fromClient(flags(syn)), false, redirected, ForwardNew, peer1MAC},
+		{"established", word(0, no, no, slotOwn|majority), fromClient(), false, passed, AcceptOwner, nil},
+		{"SYN with the quorum and no lease", word(0, no, no, slotOwn|witness), fromClient(flags(syn)), true, dropped, DropLease, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b.slot(c.slot)
+			b.f.SetLease(BootTime() + time.Hour)
+			if c.lapsed {
+				b.f.SetLease(0)
+			}
+			b.expect(t, ingress, c.p.frame(), c.want, []Reason{c.why}, c.to)
+		})
+	}
+}

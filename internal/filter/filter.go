@@ -45,6 +45,7 @@ type Filter struct {
 	host  mapping[hostRecord]
 	table mapping[addressTable]
 	lease mapping[uint64]
+	votes mapping[uint64] // of the quorum map
 	vips  mapping[vipRecord]
 	ports mapping[portTable]
 	slots mapping[slotPage]
@@ -93,7 +94,7 @@ func (f *Filter) load(spec *ebpf.CollectionSpec) error {
 		return err
 	}
 	if adopted != nil {
-		return nil
+		return pinMaps(f.pinDir, missing(f.maps, adopted))
 	}
 	for i := range f.slots.items {
 		f.slots.items[i].reset()
@@ -118,6 +119,9 @@ func (f *Filter) mapAll() (err error) {
 		return err
 	}
 	if f.lease, err = mapMemory[uint64](f.maps[filterMapLease]); err != nil {
+		return err
+	}
+	if f.votes, err = mapMemory[uint64](f.maps[filterMapQuorum]); err != nil {
 		return err
 	}
 	if f.vips, err = mapMemory[vipRecord](f.maps[filterMapVips]); err != nil {
@@ -152,6 +156,7 @@ func (f *Filter) release() {
 	f.host.close()
 	f.table.close()
 	f.lease.close()
+	f.votes.close()
 	f.vips.close()
 	f.ports.close()
 	f.slots.close()

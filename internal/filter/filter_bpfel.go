@@ -25,6 +25,7 @@ const (
 	filterMapPeers          = "peers"
 	filterMapPermits        = "permits"
 	filterMapPorts          = "ports"
+	filterMapQuorum         = "quorum"
 	filterMapSlots          = "slots"
 	filterMapVips           = "vips"
 	filterProgMusterEgress  = "muster_egress"
@@ -90,6 +91,7 @@ type filterMapSpecs struct {
 	Peers     *ebpf.MapSpec `ebpf:"peers"`
 	Permits   *ebpf.MapSpec `ebpf:"permits"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
+	Quorum    *ebpf.MapSpec `ebpf:"quorum"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Vips      *ebpf.MapSpec `ebpf:"vips"`
 }
@@ -129,6 +131,7 @@ type filterMaps struct {
 	Peers     *ebpf.Map `ebpf:"peers"`
 	Permits   *ebpf.Map `ebpf:"permits"`
 	Ports     *ebpf.Map `ebpf:"ports"`
+	Quorum    *ebpf.Map `ebpf:"quorum"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Vips      *ebpf.Map `ebpf:"vips"`
 }
@@ -144,6 +147,7 @@ func (m *filterMaps) Close() error {
 		m.Peers,
 		m.Permits,
 		m.Ports,
+		m.Quorum,
 		m.Slots,
 		m.Vips,
 	)

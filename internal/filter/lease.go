@@ -32,6 +32,17 @@ func (f *Filter) SetLease(deadline time.Duration) {
 	atomic.StoreUint64(&f.lease.items[0], uint64(max(deadline, 0)))
 }
 
+// SetQuorum lets the kernel accept new connections of rules that need a quorum until deadline, a time of BootTime, as long as the lease
+// lets it too. need is the number in the slots of those rules (balance.NeedFlag), from 1. Cost and use are SetLease's.
+func (f *Filter) SetQuorum(need uint8, deadline time.Duration) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if need == 0 || int(need) > len(f.votes.items) {
+		return // closed, or no need at all
+	}
+	atomic.StoreUint64(&f.votes.items[need-1], uint64(max(deadline, 0)))
+}
+
 // Lease is the deadline set last, by this agent or by the one before.
 func (f *Filter) Lease() time.Duration {
 	f.mu.RLock()

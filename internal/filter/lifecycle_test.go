@@ -322,3 +322,24 @@ func TestClosedFilterRefuses(t *testing.T) {
 		t.Errorf("second close: %v", err)
 	}
 }
+
+// An agent of a version without quorums has pinned no map for them: what it has counted and knows of connections is taken over all the
+// same, and the map is there from then on.
+func TestMapsOfAVersionWithoutQuorumsAreTakenOver(t *testing.T) {
+	f, o := pinnedFarm(t, false)
+	h := f.hosts[0]
+	f.open(1)
+	pin := filepath.Join(o.PinDir, filterMapQuorum)
+	if err := os.Remove(pin); err != nil {
+		t.Fatal(err)
+	}
+	h.do(h.f.Close)
+	if counted := h.reopen(o); counted.Of(AcceptNew) == 0 {
+		t.Error("the counters begin anew")
+	}
+	if _, err := os.Lstat(pin); err != nil {
+		t.Errorf("the map for quorums is not pinned: %v", err)
+	}
+	h.do(h.f.Close)
+	h.reopen(o)
+}

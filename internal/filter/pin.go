@@ -79,6 +79,9 @@ func loadPinned(dir string, spec *ebpf.CollectionSpec) (maps map[string]*ebpf.Ma
 	}()
 	for name, s := range spec.Maps {
 		m, err := ebpf.LoadPinnedMap(filepath.Join(dir, name), nil)
+		if name == filterMapQuorum && errors.Is(err, fs.ErrNotExist) {
+			continue // the agent before had no rules with quorum; what it has for the others is still good
+		}
 		if err != nil {
 			return maps, fmt.Errorf("open pinned map %s: %w", name, err)
 		}
@@ -108,6 +111,13 @@ func pinMaps(dir string, maps map[string]*ebpf.Map) error {
 		}
 	}
 	return nil
+}
+
+// missing is the maps that are not among those adopted.
+func missing(all, adopted map[string]*ebpf.Map) map[string]*ebpf.Map {
+	rest := maps.Clone(all)
+	maps.DeleteFunc(rest, func(name string, _ *ebpf.Map) bool { return adopted[name] != nil })
+	return rest
 }
 
 // Remove undoes everything that a filter with this pin directory left in the kernel and on the interfaces: programs, qdiscs that

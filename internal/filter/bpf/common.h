@@ -26,6 +26,18 @@ static __always_inline bool lease_valid(void)
 	return deadline && bpf_ktime_get_boot_ns() < *deadline;
 }
 
+/* A rule with quorum has a deadline of its own, which nobody's silence excuses. */
+static __always_inline bool may_accept(__u32 slot)
+{
+	__u32 need = slot >> (24 + SLOT_QUORUM_SHIFT) & SLOT_QUORUM_MASK;
+	if (!lease_valid())
+		return false;
+	if (!need--)
+		return true;
+	volatile __u64 *deadline = bpf_map_lookup_elem(&quorum, &need);
+	return deadline && bpf_ktime_get_boot_ns() < *deadline;
+}
+
 /* The finaliser of MurmurHash3 (public domain): every bit of the input reaches every bit of the result. */
 static __always_inline __u32 mix(__u32 h)
 {

@@ -25,7 +25,7 @@ static __always_inline __u32 decide_new(struct __sk_buff *skb, struct packet *p)
 {
 	__u32 owner = slot_owner(p->slot);
 	if (slot_flags(p->slot) & SLOT_OWN)
-		return lease_valid() ? ACCEPT_NEW : DROP_LEASE;
+		return may_accept(p->slot) ? ACCEPT_NEW : DROP_LEASE;
 	if (owner == NOBODY)
 		return DROP_NOBODY;
 	if (owner == self() || sender(skb) != NONE)

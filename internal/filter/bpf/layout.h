@@ -28,6 +28,9 @@
 #define SLOT_OWN 1
 #define SLOT_ASK 2
 #define SLOT_LAST 4
+/* Above them, the quorum that the rule needs: whose deadline counts besides the lease. 0: none. */
+#define SLOT_QUORUM_SHIFT 3
+#define SLOT_QUORUM_MASK 3
 
 #define FRAGMENT_MORE 0x2000
 #define FRAGMENT_OFFSET 0x1fff
@@ -138,6 +141,7 @@ struct flow {
 
 /* Sizes of the tables that the agent does not set: entries that age out or are bounded by hosts and interfaces. */
 #define MAX_VIPS 32
+#define QUORUMS 2
 #define MAX_PAGES 64
 #define MAX_PEERS 1024
 #define MAX_DATAGRAMS 4096
@@ -159,6 +163,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } lease SEC(".maps");
+
+/* The same by quorum, less one: for buckets of rules that need one, beside the lease. An agent that knows no such rules has no such map. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, QUORUMS);
+	__type(key, __u32);
+	__type(value, __u64);
+} quorum SEC(".maps");
 
 /* Address to index in vips and ports. IPv6 will have its own beside it, leading to the same indexes. */
 struct {
