@@ -10,7 +10,7 @@ import (
 
 const (
 	detectTimes = 10
-	slowTimes   = 3 // of what takes ten seconds each, or is not the rival's best
+	slowTimes   = 3 // of what takes ten seconds each
 
 	// steadyGoal and fastGoal are what Muster is to detect a power cut in, in milliseconds.
 	steadyGoal, fastGoal = 350, 60

@@ -19,15 +19,12 @@ mkdir -p /var/lib/corosync
 for dir in /var/lib/corosync /run /dev/shm; do mount -t tmpfs tmpfs $dir; done
 TZ=UTC exec corosync -f -c "$1"`
 
-// quickestToken is the shortest token with which corosync is steady on an idle network.
-const quickestToken = 150 * time.Millisecond
-
 // corosync is Debian's, over knet. token 0: the defaults of corosync.conf(5): 3 s, and 650 ms for each host above two. Another one is
 // for any number of hosts.
 func corosync(kind string, token time.Duration) rival {
-	cuts := slowTimes
-	if token == quickestToken {
-		cuts = detectTimes
+	cuts := detectTimes
+	if token == 0 {
+		cuts = slowTimes
 	}
 	return rival{name: "corosync " + kind, cuts: cuts, process: "corosync", patience: time.Minute, read: readCorosync,
 		start: func(l *lab.Lab, h *lab.Host) error {

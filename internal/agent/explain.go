@@ -64,6 +64,9 @@ func (h *host) explainOwner(e *api.Explanation, rule, bucket int) {
 	if owner == balance.Nobody {
 		e.Why = fmt.Sprintf("the client's %s fall into bucket %d, which nobody owns: no host of view %d is ready for this rule", what, bucket, e.Epoch)
 		e.AnswerIfNew, e.AnswerIfEstablished = "dropped", "dropped, unless the host that receives it has the connection"
+		if !h.shares.hasQuorum(h.shares.view, rule) {
+			e.Why = fmt.Sprintf("the client's %s fall into bucket %d, which nobody owns: %s", what, bucket, h.lacks(rule))
+		}
 		return
 	}
 	e.Owner = h.name(member.ID(owner))

@@ -10,7 +10,10 @@ import (
 )
 
 // connections looks at this host's TCP connections to the VIPs of a configuration.
-func connections(cfg *config.Config) ([]filter.Conn, error) {
+func (h *host) connections(cfg *config.Config) ([]filter.Conn, error) {
+	if h.isWitness() {
+		return nil, nil
+	}
 	addrs := make([]netip.Addr, len(cfg.VIPs))
 	for i, v := range cfg.VIPs {
 		addrs[i] = v.Address.Addr()

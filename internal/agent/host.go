@@ -8,7 +8,6 @@ import (
 	"github.com/muster-ha/muster/internal/api"
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
-	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/guard"
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
@@ -38,7 +37,7 @@ type host struct {
 	stopped chan struct{} // closed when the loop has ended
 	events  *api.Journal
 	network *heartbeat.Networks
-	filter  *filter.Filter
+	filter  kernel
 	changes *system.Journal
 	guard   *guard.Process
 	scanner *scanner
@@ -65,7 +64,9 @@ type host struct {
 	ready           bool  // sd_notify has been told
 	lastScan        scan
 	lastView        member.Set // hosts of the last view installed
-	drift           []string   // what was found changed lately and has been put back
+	tie             tie
+	quorate         [member.Needs]bool // what the view that is installed has, as told last
+	drift           []string           // what was found changed lately and has been put back
 	epochWriter     chan uint64
 	late            lateness
 	scheduling      string      // how the kernel schedules this agent, in words

@@ -168,8 +168,13 @@ func greetingWithin(l *lab.Lab, limit time.Duration) (string, error) {
 }
 
 func dial(l *lab.Lab, port uint16, to string, limit time.Duration) (name string, err error) {
-	err = l.Client(1).Do(func() error {
-		dialer := net.Dialer{Timeout: limit, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.Client(1).Address(), port))}
+	return dialFrom(l.Client(1), port, to, limit)
+}
+
+// dialFrom connects from any client.
+func dialFrom(client *lab.Node, port uint16, to string, limit time.Duration) (name string, err error) {
+	err = client.Do(func() error {
+		dialer := net.Dialer{Timeout: limit, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(client.Address(), port))}
 		conn, err := dialer.Dial("tcp", to)
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ func (h *host) loop(ctx context.Context) {
 			h.listen() // what waits in the queue counts before silence does
 			h.act(h.machine.Tick(time.Now()))
 			h.layGhosts(time.Now())
+			h.watchTie(time.Now())
 			h.standAside(time.Now())
 			h.cast(time.Now())
 			h.turnKeys(time.Now())
@@ -97,6 +98,8 @@ func (h *host) apply(step member.Step) member.Output {
 	switch step.Phase {
 	case member.Withdraw:
 		h.shares.withdraw()
+		h.tellQuorum(member.View{})
+		h.seeSplit(member.View{})
 		h.fillSlots()
 		h.direct()
 		return h.machine.Released(now, member.ViewID{})
@@ -106,12 +109,15 @@ func (h *host) apply(step member.Step) member.Output {
 		h.shares.release(step.View)
 		h.direct()
 		h.fillSlots()
+		h.tellLost(step.View)
 		h.askScan(scanDelay)
 		return out.And(h.machine.Released(now, step.View.ViewID))
 	default:
 		h.shares.install()
 		h.fillSlots()
 		h.direct()
+		h.tellQuorum(step.View)
+		h.seeSplit(step.View)
 		h.reannounce(step.View)
 		return h.machine.Installed(now, step.View.ViewID)
 	}
@@ -202,4 +208,5 @@ func (h *host) renew() {
 		return
 	}
 	h.filter.SetLease(kernel + deadline.Sub(now))
+	h.renewQuorum(kernel, now)
 }

@@ -14,7 +14,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 	add := func(about, what, remedy string) {
 		list = append(list, api.Problem{About: about, What: what, Remedy: remedy})
 	}
-	if !s.Filter.Armed {
+	if !s.Filter.Armed && !h.isWitness() {
 		add("filter on host "+s.Host, "the filter accepts no new connections here", "see `muster events` for why; if it does not mend itself, restart the agent")
 	}
 	if h.uncarried != nil {
@@ -55,8 +55,9 @@ func (h *host) problems(s api.Status) []api.Problem {
 			add("VIP "+v.Name, "no host answers for it", "see why no host is serving")
 		}
 		for _, r := range v.Rules {
+			list = append(list, quorumProblem(v, r)...)
 			for _, o := range r.Owners {
-				if o.Host == "" {
+				if o.Host == "" && r.HasQuorum {
 					add("VIP "+v.Name, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail or its hosts are drained: mend one of them")
 				}
 			}

@@ -24,7 +24,7 @@ func (h *host) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
-	if err := carriable(next); err != nil {
+	if err := h.carriable(next); err != nil {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
 	secret, err := config.LoadSecret(next.SecretFile)
@@ -62,7 +62,7 @@ func (h *host) offer(next *config.Config, rankings *balance.Rankings, secret []b
 		h.log.Info("configuration unchanged", "config", next.Digest.Short())
 	} else {
 		h.pending, h.pendingRankings = next, rankings
-		h.checks.prepare(next)
+		h.checks.prepare(h.probed(next))
 		h.log.Info("configuration waits for the other hosts to have it", "config", next.Digest.Short(), "in_use", h.config.Digest.Short())
 	}
 	h.act(h.tellConfigs())
@@ -91,7 +91,7 @@ func (h *host) adopt(id member.ConfigID) member.Output {
 	h.uncarried = h.carry(next)
 	h.config = next
 	h.shares = newShares(h.self, next, h.pendingRankings, h.shares)
-	h.checks.use(next)
+	h.checks.use(h.probed(next))
 	h.attributes = h.next // as the machine does
 	for i := range h.peers {
 		h.peers[i].learnt = nil

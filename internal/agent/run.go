@@ -84,8 +84,8 @@ func newHost(o Options, self member.ID) (*host, error) {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.shares = newShares(self, o.Config, rank(o.Config), nil)
-	h.scanner = newScanner(connections, filter.SyncookiesSent, h.scanned)
-	h.checks = newChecks(o.Config, h.checked, o.Log)
+	h.scanner = newScanner(h.connections, filter.SyncookiesSent, h.scanned)
+	h.checks = newChecks(h.probed(o.Config), h.checked, o.Log)
 	if err := h.carry(o.Config); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
@@ -95,6 +95,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		Self: self, Boot: h.boot, Hosts: len(o.Config.Hosts),
 		Timing:    member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
 		HighEpoch: h.loadEpoch(), Config: configID(o.Config), Attrs: h.attributes,
+		Witnesses: electorate(o.Config).Witnesses, Electors: electorate(o.Config),
 	}, time.Now())
 	if h.guard, err = guard.Start(h.opt.Guard, h.will(), h.log); err != nil {
 		return nil, errors.Join(err, h.abandon())
@@ -135,16 +136,21 @@ func (h *host) openSystem() error {
 			return err
 		}
 	}
+	if h.isWitness() {
+		h.filter = noKernel{}
+		return h.changes.Undo() // of an earlier agent, if this host has served before
+	}
 	if err := h.changes.MountBPF(filepath.Join(h.opt.RunDir, bpfDir)); err != nil {
 		return err
 	}
 	if err := h.changes.AddPins(filepath.Join(h.opt.RunDir, pinDir)); err != nil {
 		return err
 	}
-	h.filter, err = filter.Open(filter.Options{PinDir: filepath.Join(h.opt.RunDir, pinDir), MaxRules: member.MaxRules, Log: h.log})
+	armed, err := filter.Open(filter.Options{PinDir: filepath.Join(h.opt.RunDir, pinDir), MaxRules: member.MaxRules, Log: h.log})
 	if err != nil {
 		return fmt.Errorf("arm filter: %w", err)
 	}
+	h.filter = armed
 	// An earlier agent's lease is not ours: nothing is accepted before a view says so.
 	h.filter.SetLease(0)
 	return nil

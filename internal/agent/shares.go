@@ -44,7 +44,7 @@ func newShares(self member.ID, cfg *config.Config, rankings *balance.Rankings, o
 		s.directs[i] = j >= 0 && old.directs[j]
 	}
 	for i := range cfg.Rules {
-		if j := old.ruleLike(cfg, i); j >= 0 {
+		if j := old.ruleLike(cfg, i); j >= 0 && old.config.Rules[j].Quorum == cfg.Rules[i].Quorum {
 			s.rules[i].own = old.rules[j].own
 		}
 	}
@@ -91,7 +91,7 @@ func (s *shares) release(v member.View) {
 	tables := map[member.Set]*balance.Table{}
 	for i := range s.rules {
 		r := &s.rules[i]
-		eligible := balance.Eligible(v, i)
+		eligible := s.eligible(v, i)
 		if tables[eligible] == nil {
 			tables[eligible] = s.rankings.Table(eligible)
 		}
@@ -224,6 +224,7 @@ func (s *shares) slots(rule int, out *[balance.Buckets]uint32) {
 		return
 	}
 	balance.Slots(s.self, r.table, r.own, r.mine, r.others, out)
+	s.markNeed(rule, out)
 }
 
 // directing reports whether this host answers for a VIP: as a share, that is given up at the release and taken at the install.

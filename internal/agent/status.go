@@ -128,6 +128,8 @@ func (h *host) selfStatus(s *api.HostStatus, in bool, m member.Member) {
 		s.State = api.StateLeaving
 	case !in:
 		s.State, s.Why = api.StateJoining, h.joiningBecause()
+	case h.isWitness():
+		s.State, s.Why = api.StateWitness, witnessWhy(m)
 	case m.Weight == 0:
 		s.State, s.Why = api.StateDrained, "drained by order"
 	default:
@@ -158,6 +160,8 @@ func (h *host) peerState(id member.ID, p peer, in bool, m member.Member) (api.St
 		return api.StateJoining, "its configuration differs"
 	case !in:
 		return api.StateJoining, "not in a view with this host"
+	case h.config.Hosts[id].Witness:
+		return api.StateWitness, witnessWhy(m)
 	case m.Weight == 0:
 		return api.StateDrained, "drained by order"
 	}
@@ -245,6 +249,7 @@ func (h *host) ruleStatus(i int) api.RuleStatus {
 	r := h.config.Rules[i]
 	s := api.RuleStatus{Protocol: r.Protocol.String(), Ports: portNames(r), Affinity: r.Affinity.String(),
 		Ready: h.attributes.Ready&(1<<i) != 0, Owners: []api.OwnerShare{}}
+	h.quorumStatus(&s, i)
 	table := h.shares.rules[i].table
 	if table == nil {
 		return s

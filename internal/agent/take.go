@@ -64,7 +64,11 @@ func (h *host) takeOrders(m heartbeat.Message) {
 
 // offered is what this host contributes to the tables of a configuration as things are.
 func (h *host) offered(cfg *config.Config, checks []running) member.Attributes {
-	a := member.Attributes{Ready: ready(cfg, checks)}
+	a := member.Attributes{Vote: wantsQuorum(cfg), Tie: h.tie.Won() && cfg.Witnesses.Any()}
+	if cfg.Hosts[h.self].Witness {
+		return a
+	}
+	a.Ready = ready(cfg, checks)
 	if h.drained || h.leaving || h.mute() {
 		return a
 	}

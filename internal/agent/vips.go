@@ -58,6 +58,9 @@ func (h *host) carry(cfg *config.Config) error {
 	for i := range h.vips {
 		h.vips[i] = &carried{}
 	}
+	if h.isWitness() {
+		return nil // others serve
+	}
 	links, err := findLinks(cfg)
 	if err != nil {
 		return err
@@ -107,7 +110,10 @@ func (h *host) disarmOthers(links []vip.Interface) error {
 }
 
 // carriable says what would keep this host from carrying a configuration's VIPs.
-func carriable(cfg *config.Config) error {
+func (h *host) carriable(cfg *config.Config) error {
+	if h.isWitness() {
+		return nil
+	}
 	_, err := findLinks(cfg)
 	errs := []error{err}
 	for _, v := range cfg.VIPs {

@@ -12,6 +12,7 @@ const (
 	StateServing State = "serving" // in the view with a share
 	StateDrained State = "drained" // in the view, without a share by order
 	StateLeaving State = "leaving" // on its way out
+	StateWitness State = "witness" // in the view, votes and serves nothing
 	StateSilent  State = "silent"  // was heard, is not any more
 )
 
@@ -21,7 +22,7 @@ type Status struct {
 	Host      string          `json:"host" doc:"The host that answers: everything here is what it knows."`
 	Version   string          `json:"version" doc:"Version of its agent."`
 	Language  LanguageStatus  `json:"language" doc:"The version of heartbeats in use: during a rolling upgrade the highest that all hosts speak."`
-	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent"`
+	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent,witness"`
 	Why       string          `json:"why" doc:"Why it is in that state, when that is not obvious."`
 	Epoch     uint64          `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
 	View      ViewStatus      `json:"view" doc:"The agreed set of live hosts."`
@@ -69,7 +70,7 @@ type ConfigStatus struct {
 type HostStatus struct {
 	Name          string        `json:"name" doc:"Name in the configuration."`
 	Address       string        `json:"address" doc:"Address on which it is heard."`
-	State         State         `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent"`
+	State         State         `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent,witness"`
 	Why           string        `json:"why" doc:"Why it is in that state, when that is not obvious."`
 	Weight        int           `json:"weight" doc:"Share of new connections relative to the others, in effect now; 0: none."`
 	Boot          string        `json:"boot" doc:"Random number of its agent's start; empty: not known."`
@@ -120,6 +121,9 @@ type RuleStatus struct {
 	Protocol        string       `json:"protocol" doc:"tcp or udp." enum:"tcp,udp"`
 	Ports           string       `json:"ports" doc:"Ports and ranges." example:"80,443"`
 	Affinity        string       `json:"affinity" doc:"What of a client decides its host: none (address and port) or client (address)." enum:"none,client"`
+	Quorum          string       `json:"quorum" doc:"What a view must have for the rule to be served in it." enum:"none,majority,witness"`
+	HasQuorum       bool         `json:"has_quorum" doc:"Whether the view of the answering host has it; if not, the rule accepts nothing new here."`
+	QuorumWhy       string       `json:"quorum_why" doc:"The votes behind that, in words; empty when the rule needs no quorum."`
 	Ready           bool         `json:"ready" doc:"Whether the rule's checks are good on the answering host."`
 	Owners          []OwnerShare `json:"owners" doc:"Who gets new connections, by name; adds up to 4096 buckets, less what nobody owns."`
 	ConnectionsHeld *int         `json:"connections_held" doc:"Connections on the answering host in buckets that it does not own any more; null: not known."`

@@ -19,6 +19,19 @@ const (
 	defaultKeyAge  = time.Hour   // as the system that this one replaces did it
 )
 
+const roleWitness = "witness"
+
+// quorumOf reads a rule's quorum.
+func quorumOf(word string) Quorum {
+	switch word {
+	case "majority":
+		return QuorumMajority
+	case "witness":
+		return QuorumWitness
+	}
+	return QuorumNone
+}
+
 // build makes the value that the program uses from a file without problems; has says whether the file has a value at a path.
 func build(path, dir string, f *File, has func(path string) bool) *Config {
 	c := &Config{
@@ -30,10 +43,11 @@ func build(path, dir string, f *File, has func(path string) bool) *Config {
 		Heartbeat:   buildHeartbeat(f.Heartbeat),
 		NoMulticast: f.Heartbeat.Multicast.Disabled,
 		KeyAge:      cmp.Or(f.Heartbeat.Keys.Rotate, defaultKeyAge),
+		Witnesses:   Witnesses{Ping: f.Heartbeat.Witness.Ping, TCP: f.Heartbeat.Witness.TCP},
 	}
 	for _, name := range sorted(f.Hosts) {
 		h := f.Hosts[name]
-		c.Hosts = append(c.Hosts, Host{Name: name, Address: h.Address, Weight: h.Weight})
+		c.Hosts = append(c.Hosts, Host{Name: name, Address: h.Address, Weight: h.Weight, Witness: h.Role == roleWitness})
 	}
 	for _, name := range sorted(f.Heartbeat.Networks) {
 		n := f.Heartbeat.Networks[name]
@@ -91,7 +105,7 @@ func (c *Config) addVIP(name string, f FileVIP) {
 }
 
 func (c *Config) buildRule(vip int, f FileRule) Rule {
-	r := Rule{VIP: vip, Ports: joinPorts(f.Ports), Protocol: TCP, Affinity: AffinityNone}
+	r := Rule{VIP: vip, Ports: joinPorts(f.Ports), Protocol: TCP, Affinity: AffinityNone, Quorum: quorumOf(f.Quorum)}
 	if f.Protocol == "udp" {
 		r.Protocol = UDP
 	}

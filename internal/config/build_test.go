@@ -170,9 +170,9 @@ checks:
   b: {http: {url: "http://127.0.0.1/", host: www.shop.lab, method: HEAD, expect: [301, "200-299", 250-300]}}
 `)
 	got := fmt.Sprintf("%v|%v|%v|%v %v", c.Hosts, c.VIPs, c.Rules, *c.Checks[0].HTTP, *c.Checks[1].TCP)
-	want := "[{a 10.0.0.1 1} {m 10.0.0.2 1} {z 10.0.0.3 3}]" +
+	want := "[{a 10.0.0.1 1 false} {m 10.0.0.2 1 false} {z 10.0.0.3 3 false}]" +
 		"|[{ftp 10.9.0.8/32 eth1 directed [0 1]} {web 10.0.0.9/24  directed [2 3]}]" +
-		"|[{0 [21 60000-60100] tcp none []} {0 [21] udp none []} {1 [80] tcp none [0 1]} {1 [443] tcp client []}]" +
+		"|[{0 [21 60000-60100] tcp none [] none} {0 [21] udp none [] none} {1 [80] tcp none [0 1] none} {1 [443] tcp client [] none}]" +
 		"|{http://127.0.0.1/ www.shop.lab HEAD [200-301]} {[::1]:80}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -27,6 +27,7 @@ type Config struct {
 	Networks    []Network     // those that the file names
 	NoMulticast bool          // on a network that the file does not name
 	KeyAge      time.Duration // at which a network's key is replaced
+	Witnesses   Witnesses     // addresses that decide an even split
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check
@@ -41,8 +42,28 @@ type Digest [32]byte
 type Host struct {
 	Name    string
 	Address netip.Addr
-	Weight  int // share of new connections relative to the others, 1 to 1000
+	Weight  int  // share of new connections relative to the others, 1 to 1000
+	Witness bool `json:",omitempty"` // votes and serves nothing
 }
+
+// Witnesses are addresses outside the cluster that decide an even split.
+type Witnesses struct {
+	Ping []netip.Addr     `json:",omitempty"`
+	TCP  []netip.AddrPort `json:",omitempty"`
+}
+
+// Any reports whether there are any.
+func (w Witnesses) Any() bool { return len(w.Ping)+len(w.TCP) > 0 }
+
+// Quorum is what a view must have for a rule to be served in it; the numbers are package member's Need.
+type Quorum uint8
+
+// The quorums.
+const (
+	QuorumNone Quorum = iota
+	QuorumMajority
+	QuorumWitness
+)
 
 // Heartbeat holds the detector's settings.
 type Heartbeat struct {
@@ -115,7 +136,8 @@ type Rule struct {
 	Ports    []PortRange
 	Protocol Protocol
 	Affinity Affinity
-	Checks   []int // indexes into Config.Checks: all must be good for a host to get a share
+	Checks   []int  // indexes into Config.Checks: all must be good for a host to get a share
+	Quorum   Quorum `json:",omitempty"`
 }
 
 // Check is a probe of something on this host.

@@ -18,7 +18,7 @@ func (d Digest) ID() uint64 { return max(1, binary.BigEndian.Uint64(d[:])) }
 
 // meaning is everything that has to be the same on every host. Paths are a host's own business. Its JSON is canonical: fields
 // in this order, lists sorted by build, no maps, addresses and times in one notation. Renaming a field of it changes every
-// digest, and then hosts of two versions do not share a view.
+// digest, and then hosts of two versions do not share a view; so what is new is left out where it is not used.
 type meaning struct {
 	Version     int
 	Cluster     string
@@ -30,6 +30,7 @@ type meaning struct {
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check
+	Witnesses   *Witnesses `json:",omitempty"`
 }
 
 func (c *Config) digest() Digest {
@@ -37,7 +38,11 @@ func (c *Config) digest() Digest {
 	if age == defaultKeyAge {
 		age = 0
 	}
-	b, err := json.Marshal(meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks})
+	m := meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks, nil}
+	if c.Witnesses.Any() {
+		m.Witnesses = &c.Witnesses
+	}
+	b, err := json.Marshal(m)
 	if err != nil {
 		panic(err) // plain data without floats, channels or functions: cannot happen
 	}

@@ -43,8 +43,10 @@ type FileHost struct {
 	// Share of new connections relative to the other hosts: with weights 1, 1 and 2 the last one gets half. A change moves only the
 	// difference.
 	Weight int `yaml:"weight" default:"1" min:"1" max:"1000"`
-	// What the host is for. A full host serves and takes part in views.
-	Role string `yaml:"role" default:"full" enum:"full" unsupported:"witness"`
+	// What the host is for. A `full` host serves. A `witness` only hears and votes: it carries no VIP, arms no filter, gets no share, and
+	// decides with its vote which half of an evenly split cluster goes on with rules of `quorum: witness`. A change needs a
+	// restart of every agent.
+	Role string `yaml:"role" default:"full" enum:"full,witness"`
 }
 
 // FileHeartbeat holds the settings of failure detection: a profile, or an interval with a tolerance.
@@ -70,7 +72,18 @@ type FileHeartbeat struct {
 	// Keys that heartbeats are signed and encrypted with, beside the secret.
 	Keys FileKeys `yaml:"keys"`
 
-	_ struct{} `unsupported:"witness"`
+	// Addresses outside the cluster that decide an even split where no host has the role of a witness. A change is taken live.
+	Witness FileWitness `yaml:"witness"`
+}
+
+// FileWitness is what each host asks when exactly half of the full hosts are left in its view. The half with the lowest host goes on if
+// any of the addresses answers it; the other half only if besides that nothing of the first half answers at all. Unlike a
+// host with the role of a witness, an address cannot tell one half what it told the other: docs/split.md says what follows.
+type FileWitness struct {
+	// IPv4 addresses to ping (ICMP echo), for example of the router.
+	Ping []netip.Addr `yaml:"ping" min:"1" max:"4" example:"[10.77.0.254]"`
+	// Addresses and ports to which a TCP connection is opened, and closed at once.
+	TCP []netip.AddrPort `yaml:"tcp" min:"1" max:"4" example:"[10.77.0.254:22]"`
 }
 
 // FileKeys holds the settings of the keys that the hosts draw for each network.
@@ -148,8 +161,13 @@ type FileRule struct {
 	// Name of the check, or a list of names, that must be good on a host for it to get a share. Without one every live host gets
 	// a share.
 	Check Names `yaml:"check" max:"16" example:"web"`
+	// What a host must be part of to accept new connections when the cluster has come apart. `none`: every part goes on, right for what
+	// may run twice. `majority`: only a part with more than half of the full hosts, so with two hosts nothing goes on alone.
+	// `witness`: also exactly half, together with the witness. While hosts of a part have run for less than two detection times, they
+	// do not count. A change is taken live.
+	Quorum string `yaml:"quorum" default:"none" enum:"none,majority,witness"`
 
-	_ struct{} `unsupported:"affinity_timeout priority quorum"`
+	_ struct{} `unsupported:"affinity_timeout priority"`
 }
 
 // FileCheck is a probe of something on this host: exactly one of http and tcp, and when to run it.

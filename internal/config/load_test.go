@@ -28,9 +28,9 @@ func TestLoadGivesTheFarm(t *testing.T) {
 		StateDir:   "/var/lib/muster/shop",
 		RunDir:     "/run/muster/shop",
 		Hosts: []Host{
-			{"a", netip.MustParseAddr("10.77.0.1"), 1},
-			{"b", netip.MustParseAddr("10.77.0.2"), 1},
-			{"c", netip.MustParseAddr("10.77.0.3"), 1},
+			{"a", netip.MustParseAddr("10.77.0.1"), 1, false},
+			{"b", netip.MustParseAddr("10.77.0.2"), 1, false},
+			{"c", netip.MustParseAddr("10.77.0.3"), 1, false},
 		},
 		Heartbeat: Heartbeat{Interval: 20 * time.Millisecond, Tolerance: 15, Lease: 10},
 		VIPs:      []VIP{{Name: "web", Address: netip.MustParsePrefix("10.77.0.100/24"), Rules: []int{0}}},

@@ -21,6 +21,7 @@ func places() map[string]string {
 		"FileHeartbeat":        "heartbeat",
 		"FileNetwork":          "heartbeat.networks.NAME",
 		"FileClusterMulticast": "heartbeat.multicast",
+		"FileWitness":          "heartbeat.witness",
 		"FileMulticast":        "heartbeat.networks.NAME.multicast",
 		"FileKeys":             "heartbeat.keys",
 		"FileVIP":              "vips.NAME",

@@ -28,6 +28,7 @@ func Restart(old, new *Config) []string {
 			continue
 		}
 		differs("address of host "+h.Name, h.Address, new.Hosts[i].Address)
+		differs("role of host "+h.Name, role(h), role(new.Hosts[i]))
 	}
 	for _, h := range new.Hosts {
 		if _, ok := old.Host(h.Name); !ok {
@@ -35,6 +36,14 @@ func Restart(old, new *Config) []string {
 		}
 	}
 	return why
+}
+
+// role is the word of the file.
+func role(h Host) string {
+	if h.Witness {
+		return roleWitness
+	}
+	return "full"
 }
 
 // networkNames writes which networks there are, for comparing.

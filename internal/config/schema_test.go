@@ -256,7 +256,8 @@ func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 		"interval too short": true, "range backwards": true, "port in two rules": true, "ranges in two rules": true,
 		"port in one rule twice": true, "misspelt check": true, "unknown check": true, "check twice": true,
 		"URL with a password": true, "URL with port 0": true, "timeout longer than interval": true,
-		"unknown alias": true, "alias of itself": true, "merge of no mapping": true,
+		"unknown alias": true, "witness with a weight": true, "only witnesses": true, "two kinds of witness": true,
+		"witness without address": true, "quorum without witness": true, "witness addresses of IPv6 hosts": true, "witness by IPv6": true, "alias of itself": true, "merge of no mapping": true,
 	}
 	s := checkedIn(t)
 	for _, test := range spoilings() {

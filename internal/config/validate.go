@@ -24,6 +24,7 @@ func (v *validator) all() {
 	v.subnets()
 	v.uniqueAddresses()
 	v.oneFamily()
+	v.witnesses()
 	v.ruleCount()
 	for _, name := range sorted(v.f.VIPs) {
 		v.rules("/vips/"+name+"/rules", v.f.VIPs[name].Rules)
@@ -192,6 +193,7 @@ func (v *validator) rules(path string, rules []FileRule) {
 			all = append(all, t)
 		}
 		v.ruleChecks(at+"/check", r.Check)
+		v.ruleQuorum(at+"/quorum", r.Quorum)
 	}
 }
 

@@ -32,6 +32,19 @@ func (a Affinity) String() string {
 	return fmt.Sprintf("affinity %d", uint8(a))
 }
 
+// String is the word of the file.
+func (q Quorum) String() string {
+	switch q {
+	case QuorumNone:
+		return "none"
+	case QuorumMajority:
+		return "majority"
+	case QuorumWitness:
+		return "witness"
+	}
+	return fmt.Sprintf("quorum %d", uint8(q))
+}
+
 // String is the range as the file has it: "80" or "8000-8099".
 func (r PortRange) String() string { return rangeText(int(r.First), int(r.Last)) }
 

@@ -36,6 +36,9 @@ func (m *Message) appendBase(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	b = m.Language.append(b)
+	if m.Written < VersionSections {
+		m.forgetVotes()
+	}
 	b = append(b, byte(m.State))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Config))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Pending))

@@ -29,7 +29,8 @@ func drawSet(t *rapid.T, label string) []member.ID {
 
 func drawAttributes(t *rapid.T) member.Attributes {
 	return member.Attributes{Weight: rapid.SampledFrom([]uint16{0, 1, 1000}).Draw(t, "weight"),
-		Ready: member.RuleSet(rapid.Uint64Range(0, 3).Draw(t, "ready")), Director: rapid.Bool().Draw(t, "director")}
+		Ready: member.RuleSet(rapid.Uint64Range(0, 3).Draw(t, "ready")), Director: rapid.Bool().Draw(t, "director"),
+		Vote: rapid.Bool().Draw(t, "vote"), Tie: rapid.Bool().Draw(t, "tie")}
 }
 
 func drawViewID(t *rapid.T) member.ViewID {
@@ -90,6 +91,7 @@ func drawMessage(t *rapid.T) Message {
 	m.Serves = rapid.Bool().Draw(t, "serves")
 	if rapid.Bool().Draw(t, "base") {
 		m.Written = VersionBase
+		m.forgetVotes()
 	}
 	words := rapid.Uint8Max(MaxWords).Draw(t, "words")
 	if m.Written < VersionSections {

@@ -20,6 +20,7 @@ func Parse(b []byte) (Message, error) {
 	if m.Written < oldest || m.Written > newest {
 		r.fail("version of the heartbeat")
 	}
+	r.votes = m.Written >= VersionSections
 	m.State = member.State(r.u8())
 	m.Config, m.Pending = member.ConfigID(r.u64()), member.ConfigID(r.u64())
 	m.Attrs = r.attributes()

@@ -8,8 +8,9 @@ import (
 // reader takes fields off a payload. After the first failure every field reads as zero, so that only the end has to be checked;
 // loops stop because their counts read as zero.
 type reader struct {
-	rest []byte
-	err  error
+	rest  []byte
+	err   error
+	votes bool // attributes may say them
 }
 
 func (r *reader) fail(what string) {

@@ -3,6 +3,7 @@ package heartbeat
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/muster-ha/muster/internal/member"
 )
@@ -29,22 +30,42 @@ func (r *reader) id() member.ID {
 	return id
 }
 
+// The flags of attributes.
+const (
+	directorFlag = 1 << iota
+	voteFlag
+	tieFlag
+)
+
+// forgetVotes takes out what the first version cannot say. Its readers then find no quorum where there is one, which is safe.
+func (m *Message) forgetVotes() {
+	m.Attrs.Vote, m.Attrs.Tie, m.Next.Vote, m.Next.Tie = false, false, false, false
+	m.View.Members = slices.Clone(m.View.Members)
+	for i := range m.View.Members {
+		m.View.Members[i].Vote, m.View.Members[i].Tie = false, false
+	}
+}
+
+func flag(set bool, bit byte) byte {
+	if set {
+		return bit
+	}
+	return 0
+}
+
 func appendAttributes(b []byte, a member.Attributes) []byte {
 	b = binary.BigEndian.AppendUint16(b, a.Weight)
 	b = binary.BigEndian.AppendUint64(b, uint64(a.Ready))
-	if a.Director {
-		return append(b, 1)
-	}
-	return append(b, 0)
+	return append(b, flag(a.Director, directorFlag)|flag(a.Vote, voteFlag)|flag(a.Tie, tieFlag))
 }
 
 func (r *reader) attributes() member.Attributes {
 	a := member.Attributes{Weight: r.u16(), Ready: member.RuleSet(r.u64())}
-	director := r.u8()
-	if director > 1 {
+	flags := r.u8()
+	if flags > directorFlag|voteFlag|tieFlag || flags > directorFlag && !r.votes {
 		r.fail("attributes")
 	}
-	a.Director = director == 1
+	a.Director, a.Vote, a.Tie = flags&directorFlag != 0, flags&voteFlag != 0, flags&tieFlag != 0
 	return a
 }
 

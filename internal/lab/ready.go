@@ -53,6 +53,9 @@ func (v view) missing(want []string) string {
 }
 
 func (h viewHost) missing() string {
+	if h.State == "witness" {
+		return "" // it is there, and that is all it does
+	}
 	if h.State != "serving" {
 		return fmt.Sprintf("%s is %q, not serving", h.Name, h.State)
 	}

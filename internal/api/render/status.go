@@ -62,7 +62,7 @@ func spoken(s *api.SpeaksStatus) string {
 // state writes a state; one of a later version is not guessed at.
 func state(s api.State) string {
 	switch s {
-	case api.StateJoining, api.StateServing, api.StateDrained, api.StateLeaving, api.StateSilent:
+	case api.StateJoining, api.StateServing, api.StateDrained, api.StateLeaving, api.StateSilent, api.StateWitness:
 		return string(s)
 	}
 	return unknown
@@ -128,6 +128,7 @@ func vip(w io.Writer, v api.VIPStatus, self string) {
 	fmt.Fprintf(w, "\nVIP %s  %s on %s, answered by %s\n", plain(v.Name), plain(v.Address), or(v.Interface, "unknown interface"), or(v.Director, "nobody"))
 	for _, r := range v.Rules {
 		fmt.Fprintf(w, "  %s %s  affinity %s, %s\n", plain(r.Protocol), plain(r.Ports), plain(r.Affinity), readiness(r, self))
+		quorum(w, r)
 		var rows [][]string
 		for _, o := range r.Owners {
 			rows = append(rows, []string{or(o.Host, "nobody"), bar(o.Percent, mark(o.Host)), percent(o.Percent), fmt.Sprintf("%d buckets", o.Buckets)})
@@ -136,6 +137,17 @@ func vip(w io.Writer, v api.VIPStatus, self string) {
 			rows = [][]string{{"split unknown: no view"}}
 		}
 		table(w, "    ", rows)
+	}
+}
+
+// quorum says of a rule that needs one whether it is there.
+func quorum(w io.Writer, r api.RuleStatus) {
+	switch {
+	case r.Quorum == "" || r.Quorum == "none":
+	case r.HasQuorum:
+		fmt.Fprintf(w, "    quorum %s: yes, %s\n", plain(r.Quorum), or(r.QuorumWhy, unknown))
+	default:
+		fmt.Fprintf(w, "    NO QUORUM (%s): %s\n", plain(r.Quorum), or(r.QuorumWhy, unknown))
 	}
 }
 
@@ -187,7 +199,10 @@ func transcript(w io.Writer, t api.Transcript) {
 func kernel(w io.Writer, s api.Status) {
 	f := s.Filter
 	armed := "NOT armed: this host accepts no new connections"
-	if f.Armed {
+	switch {
+	case s.State == api.StateWitness:
+		armed = "none: a witness accepts no connections"
+	case f.Armed:
 		armed = "armed"
 	}
 	fmt.Fprintf(w, "\nFilter on %s  %s, hook %s, lease %s\n", plain(s.Host), armed, or(f.Hook, "none"), millisOr(f.LeaseMS, unknown))
@@ -223,7 +238,7 @@ func problems(w io.Writer, s api.Status) {
 	switch {
 	case len(s.Problems) > 0:
 		fmt.Fprintln(w, "\nProblems")
-	case s.Epoch == 0 || !s.Filter.Armed:
+	case s.Epoch == 0 || !s.Filter.Armed && s.State != api.StateWitness:
 		fmt.Fprintln(w, "\nNo problem reported, but this host accepts no new connections.")
 	default:
 		fmt.Fprintln(w, "\nNo problem known.")
