@@ -11,7 +11,8 @@ import (
 	"github.com/muster-ha/muster/internal/member"
 )
 
-// Append writes the message as a payload behind b. Lists have to be as the types say: sorted, nothing twice.
+// Append writes the message as a payload behind b. Lists have to be as the types say: sorted, nothing twice; otherwise it returns ErrMalformed,
+// and ErrTooLong for what does not fit into a datagram. Nothing is left out: Send, which does leave out, goes another way.
 func (m Message) Append(b []byte) ([]byte, error) {
 	start := len(b)
 	b, err := m.appendBase(b)

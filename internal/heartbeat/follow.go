@@ -178,6 +178,7 @@ func (f *followed) Broadcast(datagram []byte, skip member.Set, failed func(membe
 	}
 }
 
+// Send returns errDown while the network is down.
 func (f *followed) Send(to member.ID, datagram []byte) error {
 	path, _ := f.current()
 	if path == nil {
@@ -186,6 +187,7 @@ func (f *followed) Send(to member.ID, datagram []byte) error {
 	return path.Send(to, datagram)
 }
 
+// Receive finds nothing while the network is down.
 func (f *followed) Receive(buf []byte) (int, netip.AddrPort, error) {
 	path, _ := f.current()
 	if path == nil {
@@ -194,7 +196,7 @@ func (f *followed) Receive(buf []byte) (int, netip.AddrPort, error) {
 	return path.Receive(buf)
 }
 
-// Wait goes over to the next path when one is replaced.
+// Wait goes over to the next path when one is replaced, and returns net.ErrClosed after Close.
 func (f *followed) Wait() error {
 	for {
 		path, changed := f.current()
@@ -211,6 +213,7 @@ func (f *followed) Wait() error {
 	}
 }
 
+// Close ends the goroutine that opens and closes paths before it closes the last one, so none is left open.
 func (f *followed) Close() error {
 	close(f.done)
 	f.work.Wait()

@@ -18,7 +18,7 @@ type Keys struct {
 
 // KeyWord is what a host says of the group keys of one network.
 type KeyWord struct {
-	Network uint8
+	Network uint8      // NetworkOptions.Index
 	Sign    wire.KeyID // what its heartbeats are signed with; 0: the base key
 	Newest  wire.KeyID // the newest key that it holds; 0: none
 }

@@ -13,7 +13,7 @@ const flipPatience = 10
 
 // Agreement is the version that this host writes its heartbeats in, and why it is no higher one.
 type Agreement struct {
-	Version uint8
+	Version uint8     // from VersionBase on
 	Limited bool      // a host, By, speaks no higher one; otherwise a higher one is waited for, or there is none
 	By      member.ID // perhaps this host itself
 }

@@ -33,29 +33,29 @@ const (
 
 // Options is what a Network needs to know.
 type Options struct {
-	Self  member.ID
+	Self  member.ID        // this host; the codec has to be of the same
 	Local netip.AddrPort   // where to listen, and what to send from
 	Peers []netip.AddrPort // by host; that of Self is not used
 	Codec *wire.Codec      // used by no other Network
-	Log   *slog.Logger
-	talk  *negotiation // shared by the networks of a host; nil: this one is alone
+	Log   *slog.Logger     // of changes: that sending begins or stops to fail, not of each datagram
+	talk  *negotiation     // shared by the networks of a host; nil: this one is alone
 }
 
-// Packet is a datagram and where it has to go.
+// Packet is a datagram and where it has to go, for a process that has neither the network nor its keys: the guard.
 type Packet struct {
 	Local  netip.Addr // the address to send it from
 	Device string     // the interface to send it on; empty: what the routes say
 	To     netip.AddrPort
-	Bytes  []byte
+	Bytes  []byte // sealed, and good at any later time
 }
 
-// Received is a heartbeat that was heard, or a farewell.
+// Received is a heartbeat that was heard, or a farewell. It is authentic, of a boot that has proved that it lives, and no replay.
 type Received struct {
-	At       time.Time
+	At       time.Time // when it was read from the socket: it may have waited there while this host stood still
 	From     member.ID
-	Boot     member.Boot
-	Farewell bool    // the last words of Boot; there is no Message
-	Message  Message // otherwise
+	Boot     member.Boot // never zero
+	Farewell bool        // the last words of Boot; there is no Message
+	Message  Message     // otherwise
 }
 
 // Network is one path between this host and the others.
@@ -94,7 +94,9 @@ type Network struct {
 	}
 }
 
-// New opens the unicast network of a local address.
+// New opens the unicast network of a local address, and starts a goroutine that waits for datagrams until Close. It returns ErrOptions if codec and
+// options are not of the same host and cluster, and otherwise what the kernel has against the socket: most often that the address is on
+// no interface, or that another agent has the port.
 func New(o Options) (*Network, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -136,7 +138,7 @@ func newNetwork(o Options, path Path, wake chan struct{}) *Network {
 	return n
 }
 
-// Close ends the network; farewells are not said.
+// Close ends the network; farewells are not said. It waits for the goroutine of New; a second call does nothing and returns the same.
 func (n *Network) Close() error { return n.close() }
 
 // Wake says that Drain has something to do. It may say so once too often.
@@ -197,7 +199,8 @@ func (n *Network) Farewells() []Packet {
 	return packets
 }
 
-// SayFarewell tells the others that this boot will say nothing any more. Nothing that is sent later is heard.
+// SayFarewell tells the others, several times as nobody confirms it, that this boot will say nothing any more. Nothing that is sent later is
+// heard. The filter must accept nothing by then: the others take the share over at once.
 func (n *Network) SayFarewell() {
 	datagram := n.codec.Farewell()
 	for range farewells {
@@ -205,7 +208,7 @@ func (n *Network) SayFarewell() {
 	}
 }
 
-// Stats is how the network is doing.
+// Stats is how the network is doing since it was opened. Counters only grow; a Network ends with its agent, and so do they.
 type Stats struct {
 	Sent      uint64                         // heartbeats, each to all hosts
 	Datagrams wire.Counters                  // what arrived, by reason

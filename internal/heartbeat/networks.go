@@ -21,21 +21,26 @@ type NetworksOptions struct {
 	Self  member.ID
 	Hosts []netip.AddrPort // configured addresses by host, which the first network carries
 	List  []NetworkOptions // the first network, then the others
+
+	// Codec makes the codec of a wire number: a network's Index for its unicast, castNetworks more for its multicast. All are of one boot.
 	Codec func(network uint16) (*wire.Codec, error)
-	Trust time.Duration // how long a multicast may not have been heard before unicast goes beside it
+
+	// Trust is how long a host may not have said that it hears us on a group before unicast goes to it beside that; less than the silence
+	// after which it would take us for gone. Shorter costs datagrams when a few are lost, longer leaves less time to mend.
+	Trust time.Duration
 
 	// Speaks is the range of versions, usually Spoken; Silence is after what time a host that is not heard does not count when hosts
 	// agree on one.
 	Speaks  Range
 	Silence time.Duration
-	Log     *slog.Logger
+	Log     *slog.Logger // gets each network's name
 }
 
 // NetworkOptions is one network.
 type NetworkOptions struct {
-	Name      string
-	Interface string
-	Index     uint8 // its number, the same on every host; the first has 0
+	Name      string // in the file, for people
+	Interface string // on which it is looked for; of the first network only its multicast depends on it
+	Index     uint8  // its number, the same on every host; the first has 0
 }
 
 // Networks are all paths between this host and the others. What is said is said on each, and heard once.
@@ -76,7 +81,8 @@ type voice struct {
 	gone   member.Boot // has said farewell
 }
 
-// NewNetworks opens all networks. The first must work; the others may come later.
+// NewNetworks opens all networks. The first must work; the others may come later. It returns ErrOptions for a list that does not begin with network 0,
+// and otherwise an error that names the network; what was opened by then is closed again.
 func NewNetworks(o NetworksOptions) (*Networks, error) {
 	if len(o.List) == 0 || o.List[0].Index != 0 || int(o.Self) >= len(o.Hosts) {
 		return nil, fmt.Errorf("%w: host %d of %d, %d networks", ErrOptions, o.Self, len(o.Hosts), len(o.List))
@@ -143,7 +149,7 @@ func (n *one) address() (netip.Addr, error) {
 	return n.followed.where()
 }
 
-// Close ends all networks; farewells are not said.
+// Close ends all networks and their goroutines, and returns what closing any of them returned; farewells are not said.
 func (g *Networks) Close() error {
 	var errs []error
 	for _, n := range g.list {
@@ -354,7 +360,7 @@ type NetworkStats struct {
 	Address   netip.Addr       // of this host on it
 	Down      error            // why it cannot be used at present
 	Addresses []netip.AddrPort // of the hosts; invalid: not known
-	Cast      CastStats
+	Cast      CastStats        // of its multicast; zero where there is none
 }
 
 // Stats returns the figures of each network, the first network first.

@@ -159,6 +159,7 @@ func (u *unicast) knows(id int) bool {
 	return u.tx.peers[id] != nil
 }
 
+// Broadcast passes over hosts whose address is not known.
 func (u *unicast) Broadcast(datagram []byte, skip member.Set, failed func(member.ID, error)) {
 	for id := range u.tx.peers { // their number never changes
 		if skip.Has(member.ID(id)) || !u.knows(id) {
@@ -170,7 +171,8 @@ func (u *unicast) Broadcast(datagram []byte, skip member.Set, failed func(member
 	}
 }
 
-// Send goes past the runtime's poller, which would wait for room in the socket: what cannot leave now is not worth sending.
+// Send goes past the runtime's poller, which would wait for room in the socket: what cannot leave now is not worth sending. A full socket is
+// an error like one that there is no route.
 func (u *unicast) Send(to member.ID, datagram []byte) error {
 	u.tx.Lock()
 	defer u.tx.Unlock()
@@ -193,6 +195,7 @@ func (u *unicast) transmit(fd uintptr) {
 	}
 }
 
+// Receive takes what waits, and returns ErrEmpty rather than wait. A datagram longer than buf is cut.
 func (u *unicast) Receive(buf []byte) (n int, from netip.AddrPort, err error) {
 	u.rx.Lock()
 	defer u.rx.Unlock()
@@ -220,7 +223,7 @@ func (u *unicast) receive(fd uintptr) {
 }
 
 // Wait looks without taking, so that what waits is read by whoever calls Receive. Having waited it does not look again: that
-// something arrived is all there is to say.
+// something arrived is all there is to say. After Close it returns net.ErrClosed; any other error is the socket's, and calling again may help.
 func (u *unicast) Wait() error {
 	var b [1]byte
 	var err error

@@ -12,7 +12,8 @@ const (
 	VersionSections uint8 = 2
 )
 
-// Range is the versions of the heartbeat that a host speaks, both ends included.
+// Range is the versions of the heartbeat that a host speaks, both ends included; zero is no version. Hosts whose ranges have nothing in common
+// cannot be in one view (docs/upgrade.md).
 type Range struct{ Lowest, Highest uint8 }
 
 // Spoken is the range that this agent speaks.
@@ -37,7 +38,7 @@ func (r Range) String() string {
 
 // Language is what stands in front of every heartbeat, whatever its version.
 type Language struct {
-	Speaks  Range
+	Speaks  Range // of the sender
 	Written uint8 // the version of what follows
 	Serves  bool  // whether the sender accepts new connections: somebody that cannot read on must not do so beside it
 }
