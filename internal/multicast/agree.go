@@ -10,8 +10,8 @@ const GroupLife = 10 * time.Second
 
 // Said is what a host says of a group.
 type Said struct {
-	Group    Group
-	Stranger bool // it has seen another cluster on it
+	Group    Group // that it knows of; no address: none
+	Stranger bool  // it has seen another cluster on it
 }
 
 // Agree gives the group that a host goes over to when it hears what others say, and whether anybody has seen strangers on that.

@@ -7,9 +7,9 @@ type Setting uint8
 
 // The settings.
 const (
-	NotSet Setting = iota
-	No
-	Yes
+	NotSet Setting = iota // neither the file nor an override says anything
+	No                    // zero in the old product
+	Yes                   // any other number
 )
 
 // Disabled says whether multicast is disabled on a network. The network's own setting wins over the cluster's.
@@ -25,17 +25,18 @@ const enough = 3
 
 // Situation is what a decision depends on.
 type Situation struct {
-	Members   int    // configured, whether they are up or not
+	Members   int    // configured, whether they are up or not, witness hosts among them
 	Incapable string // a member that is heard and whose version cannot; empty: none
 	Undecided bool   // the members have not agreed on a version that can yet
-	Disabled  bool
-	Group     Group
+	Disabled  bool   // as the function Disabled says
+	Group     Group  // that the hosts agree on; without an address there is none yet
 }
 
 // Worthwhile says whether so many members would use multicast on a network if they all could: only then is a lease asked for.
 func Worthwhile(members int, disabled bool) bool { return !disabled && members >= enough }
 
-// Decide says whether a network uses multicast, and why.
+// Decide says whether a network uses multicast, and why, in words that end a sentence of `muster multicast show`. The first reason against it is the one
+// that is said: what an administrator has set comes before what may change by itself.
 func Decide(s Situation) (use bool, why string) {
 	switch {
 	case s.Disabled:

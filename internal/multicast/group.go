@@ -15,9 +15,9 @@ type How uint8
 
 // The ways, in the order in which they are tried.
 const (
-	Manual How = iota + 1
-	Leased
-	Random
+	Manual How = iota + 1 // it stands in the file, or was set by hand
+	Leased                // a MADCAP server granted it
+	Random                // the hosts chose it themselves
 )
 
 // String is the way as people call it.
@@ -37,7 +37,7 @@ func (h How) String() string {
 type Group struct {
 	Address netip.Addr // invalid: none
 	Version uint32     // grows with each choice
-	How     How
+	How     How        // says what ends it: another file, the lease's end, strangers
 }
 
 // Newer says whether a host that has g takes over other. It orders all groups, so that hosts that chose apart from each
@@ -46,12 +46,13 @@ func (g Group) Newer(other Group) bool {
 	return cmp.Or(cmp.Compare(other.Version, g.Version), other.Address.Compare(g.Address)) > 0
 }
 
-// Source finds an address for a group; avoid says which are of no use.
+// Source finds an address for a group.
 type Source interface {
+	// Choose gives an address for which avoid says false. An error means that this source has none now; the next one is asked.
 	Choose(avoid func(netip.Addr) bool) (netip.Addr, How, error)
 }
 
-// Range is a range of group addresses, both ends included.
+// Range is a range of group addresses of one family, both ends included. The zero value is no range: Usable and For make the default of it.
 type Range struct{ First, Last netip.Addr }
 
 // DefaultRange is the IPv4 local scope less its last 256 addresses, which RFC 2365 keeps for relative assignments.
@@ -109,7 +110,8 @@ func address(n uint32) netip.Addr {
 // SelfSelected chooses at random in a range.
 type SelfSelected struct{ Range Range }
 
-// Choose begins at a random place, so that clusters that know nothing of each other seldom meet.
+// Choose begins at a random place, so that clusters that know nothing of each other seldom meet. It returns ErrFull if every address of the range
+// is reserved or to be avoided.
 func (s SelfSelected) Choose(avoid func(netip.Addr) bool) (netip.Addr, How, error) {
 	if s.Range.First.Is6() {
 		if a, ok := s.Range.choose6(avoid); ok {

@@ -18,12 +18,12 @@ type Task uint8
 
 // The tasks. All but Nothing and Forget take time: another one begins when the last has ended.
 const (
-	Nothing  Task = iota
-	Ask           // ask servers for a lease
-	Renew         // the one that we have; if that fails, ask for another
-	Replace       // ask for one with another address, and give the old one back
-	GiveBack      // the lease is of no use any more
-	Forget        // it has expired
+	Nothing  Task = iota // all is well, or it is not time yet
+	Ask                  // ask servers for a lease
+	Renew                // the one that we have; if that fails, ask for another
+	Replace              // ask for one with another address, and give the old one back
+	GiveBack             // the lease is of no use any more
+	Forget               // it has expired
 )
 
 // Keeping is what the next task depends on.

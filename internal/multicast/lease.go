@@ -11,7 +11,7 @@ import (
 	"github.com/muster-ha/muster/madcap"
 )
 
-// Errors of leases.
+// Errors of leases. ErrNoLease is what Held returns when the address must not be used: no lease, one that has expired, or one to be avoided.
 var (
 	ErrNoLease   = errors.New("no lease is there that can be used")
 	errLeaseText = errors.New("no lease of a group address")
@@ -20,7 +20,7 @@ var (
 // Lease is a group address that a MADCAP server has promised to the cluster for a time. It is cluster state: with its identifier any host
 // can renew it, so it goes to every host and outlives the one that asked.
 type Lease struct {
-	Address  netip.Addr
+	Address  netip.Addr     // the group; invalid: no lease
 	Server   netip.Addr     // who granted it, and renews it
 	Scope    netip.Addr     // first address of the scope that it is of: the scope's identifier
 	ID       madcap.LeaseID // random (type 0). Whoever knows it can renew and release the lease
@@ -92,8 +92,8 @@ func (l Lease) sound() bool {
 
 // Held is the Source of a lease that the cluster has. It is asked before SelfSelected.
 type Held struct {
-	Lease Lease
-	Now   time.Time
+	Lease Lease     // as the common values have it
+	Now   time.Time // by this host's clock, as Lease.Expires is by that of the host that obtained it
 }
 
 // Choose gives the lease's address while it may be used; otherwise the error is ErrNoLease.

@@ -13,9 +13,9 @@ import (
 
 // Errors returned by New and Seal.
 var (
-	ErrSecret  = errors.New("secret too short")
-	ErrOptions = errors.New("impossible options")
-	ErrTooLong = errors.New("payload too long")
+	ErrSecret  = errors.New("secret too short")   // below minSecret bytes
+	ErrOptions = errors.New("impossible options") // a mistake of the caller, not of the file
+	ErrTooLong = errors.New("payload too long")   // above MaxPayload bytes
 )
 
 // minSecret is the length in bytes below which a secret can be guessed.
@@ -60,7 +60,7 @@ type Codec struct {
 }
 
 // New makes the Codec of one boot on one network. There must never be a second one with the same boot number and network: it
-// would use the same sequences under the same key, which gives the key away.
+// would use the same sequences under the same key, which gives the key away. It returns ErrOptions, or ErrSecret if it has to make a ring.
 func New(o Options) (*Codec, error) {
 	if o.Hosts < 1 || o.Hosts > member.MaxHosts || int(o.Self) >= o.Hosts || o.Boot == 0 || o.Interval <= 0 {
 		return nil, fmt.Errorf("%w: host %d of %d, boot %x, interval %v", ErrOptions, o.Self, o.Hosts, uint64(o.Boot), o.Interval)
@@ -112,13 +112,14 @@ func (c *Codec) CountersOf(host member.ID) Counters {
 	return c.tally.senders[host].snapshot()
 }
 
-// Seal appends a heartbeat's datagram to dst. The same bytes may go to every host.
+// Seal appends a heartbeat's datagram to dst, which grows by len(payload) + Overhead bytes, and returns the heartbeat's sequence, from 1 on. The same
+// bytes may go to every host. The only error is ErrTooLong; the sequence is used up even then.
 func (c *Codec) Seal(dst, payload []byte) (datagram []byte, seq uint64, err error) {
 	return c.SealNext(dst, func(uint64) ([]byte, error) { return payload, nil })
 }
 
-// SealNext is Seal for a payload that depends on the heartbeat's sequence. When build fails, the others count that heartbeat as
-// lost.
+// SealNext is Seal for a payload that depends on the heartbeat's sequence. When build fails, its error is returned and the others count that
+// heartbeat as lost.
 func (c *Codec) SealNext(dst []byte, build func(seq uint64) ([]byte, error)) (datagram []byte, seq uint64, err error) {
 	seq = c.nextBeat()
 	payload, err := build(seq)

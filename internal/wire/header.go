@@ -12,8 +12,8 @@ const (
 	MaxDatagram = 1472 // what an Ethernet frame carries over IPv4
 	headerSize  = 38
 	sealSize    = 16
-	Overhead    = headerSize + sealSize
-	MaxPayload  = MaxDatagram - Overhead
+	Overhead    = headerSize + sealSize  // of each datagram, beside its payload
+	MaxPayload  = MaxDatagram - Overhead // so no heartbeat is ever a fragment
 
 	tagSize = 8
 )
@@ -23,17 +23,17 @@ const (
 	version = 1
 )
 
-// Type is what kind of datagram it is.
+// Type is what kind of datagram it is. It decides which key seals it (docs/design/0006-keys.md) and which sequences it may have.
 type Type uint8
 
 // The types of datagrams. Open deals with all but heartbeats and farewells by itself.
 const (
-	Heartbeat Type = 1 + iota
-	Challenge      // are you alive?
-	Proof          // I am
-	Farewell       // I am not any more
-	KeyAsk         // which group keys do you use?
-	KeyGive        // these, for you alone
+	Heartbeat Type = 1 + iota // what I am, know and hear
+	Challenge                 // are you alive?
+	Proof                     // I am
+	Farewell                  // I am not any more
+	KeyAsk                    // which group keys do you use?
+	KeyGive                   // these, for you alone
 )
 
 // Heartbeats are numbered from 1, so that every receiver sees its losses as gaps. What goes to one host only is

@@ -7,13 +7,13 @@ import (
 	"github.com/muster-ha/muster/internal/member"
 )
 
-// Message is a datagram that was opened. Payload is valid until the next Open.
+// Message is a datagram that was opened. What is in it is true only if Open returned Accepted; From is a claim with every other reason.
 type Message struct {
 	Type    Type
 	From    member.ID
-	Boot    member.Boot
-	Seq     uint64
-	Payload []byte
+	Boot    member.Boot // of the sender: one that has proved that it lives
+	Seq     uint64      // of this network and boot; a gap between heartbeats is a loss
+	Payload []byte      // valid until the next Open
 }
 
 // Open judges a datagram that arrived at the time now. The message is good only when the reason is Accepted; its From also

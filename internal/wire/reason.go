@@ -12,19 +12,19 @@ type Reason uint8
 
 // The reasons. All but Accepted mean that the datagram changed nothing.
 const (
-	Accepted  Reason = iota
-	Short            // no room for a header and a seal
-	Magic            // another protocol
-	Version          // another version of this protocol
-	Cluster          // another cluster
-	Key              // sealed with a key that we do not hold, or with an older kind of key than the sender's boot has used
-	Network          // another network between the hosts of this cluster: a cable in the wrong place
-	Sender           // an unknown host, or ourselves
-	Malformed        // a field without meaning
-	Seal             // damaged or forged
-	Boot             // a boot that is not proved, or a challenge or proof for a boot that is not ours
-	Replay           // heard before, too old, or after the sender's last words
-	Rate             // too many unknown boots at once in the name of this host
+	Accepted  Reason = iota // it is from who it says, and new
+	Short                   // no room for a header and a seal
+	Magic                   // another protocol
+	Version                 // another version of this protocol
+	Cluster                 // another cluster
+	Key                     // sealed with a key that we do not hold, or with an older kind of key than the sender's boot has used
+	Network                 // another network between the hosts of this cluster: a cable in the wrong place
+	Sender                  // an unknown host, or ourselves
+	Malformed               // a field without meaning
+	Seal                    // damaged or forged
+	Boot                    // a boot that is not proved, or a challenge or proof for a boot that is not ours
+	Replay                  // heard before, too old, or after the sender's last words
+	Rate                    // too many unknown boots at once in the name of this host
 	reasonCount
 )
 

@@ -14,9 +14,14 @@ import (
 
 // Errors returned by a Ring's methods.
 var (
-	ErrUnknownKey   = errors.New("unknown key")
+	// ErrUnknownKey means that a key was named that the ring does not hold, or that is of the other kind.
+	ErrUnknownKey = errors.New("unknown key")
+
+	// ErrSecretChange means that two secrets are held already: a third one has to wait until one of them is dropped.
 	ErrSecretChange = errors.New("another change of the secret is under way")
-	ErrSecretTwin   = errors.New("secret cannot be told from the one in use")
+
+	// ErrSecretTwin means that two secrets have one id, which is 4 bytes long: no datagram could say which of them it is sealed with.
+	ErrSecretTwin = errors.New("secret cannot be told from the one in use")
 )
 
 // maxGroups bounds the group keys of a ring: each other host may sign with one of its own when many parts of a cluster find together
@@ -41,7 +46,8 @@ type Ring struct {
 	wants  member.Set
 }
 
-// NewRing makes a ring with the base key of a secret.
+// NewRing makes a ring with the base key of a secret, and draws this boot's key pair for wrapping. It returns ErrSecret for a secret that can be
+// guessed. The secret is not kept; the caller may clear it.
 func NewRing(cluster string, secret []byte) (*Ring, error) {
 	r := &Ring{tag: tagOf(cluster)}
 	base, err := newBase(secret, r.tag)
@@ -91,7 +97,7 @@ func (r *Ring) Held() []KeyID {
 }
 
 // Use says which group key heartbeats are signed with from now on, 0 for the base key, and which other one is given to whoever asks; 0:
-// none.
+// none. For a key that is not held it returns ErrUnknownKey and changes nothing.
 func (r *Ring) Use(sign, newest KeyID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +142,8 @@ func (r *Ring) Bases() (sign, other KeyID) {
 	return r.bases[0].id, other
 }
 
-// AddSecret holds another secret beside the one in use, and returns its base key's id. One that is held already changes nothing.
+// AddSecret holds another secret beside the one in use, and returns its base key's id. One that is held already changes nothing. The errors
+// are ErrSecret, ErrSecretChange and ErrSecretTwin; after one of them all is as before.
 func (r *Ring) AddSecret(secret []byte) (KeyID, error) {
 	base, err := newBase(secret, r.tag)
 	if err != nil {
@@ -157,7 +164,7 @@ func (r *Ring) AddSecret(secret []byte) (KeyID, error) {
 	return base.id, nil
 }
 
-// UseSecret says which base key signs from now on.
+// UseSecret says which base key signs from now on: one of the two that are held, or it returns ErrUnknownKey. Both open what arrives.
 func (r *Ring) UseSecret(id KeyID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -185,7 +192,7 @@ func (r *Ring) String() string {
 // GoString is String, for %#v.
 func (r *Ring) GoString() string { return r.String() }
 
-// MarshalText is String, for JSON and structured logs.
+// MarshalText is String, for JSON and structured logs. It returns no error.
 func (r *Ring) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // find gives the key of an id; nil: not held.
