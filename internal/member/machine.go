@@ -4,13 +4,13 @@ import "time"
 
 // Params is what a machine starts from.
 type Params struct {
-	Self      ID
-	Boot      Boot
-	Hosts     int // how many are configured
+	Self      ID   // this host, below Hosts
+	Boot      Boot // never used before, not zero
+	Hosts     int  // how many are configured
 	Timing    Timing
-	HighEpoch uint64 // the highest epoch remembered from earlier boots, as far as it could be kept
-	Config    ConfigID
-	Attrs     Attributes
+	HighEpoch uint64     // the highest epoch remembered from earlier boots, as far as it could be kept
+	Config    ConfigID   // in use
+	Attrs     Attributes // what this host contributes at first; SetAttributes changes it
 	Witnesses Set        // hosts that vote and serve nothing: of two cliques the one with more of the others is the better
 	Electors  Electorate // nil: nothing ever has a quorum
 }
@@ -61,7 +61,8 @@ func New(p Params, now time.Time) *Machine {
 	}
 }
 
-// Tick is to be called once an interval, after everything that waits to be received has been handed in.
+// Tick is to be called once an interval, after everything that waits to be received has been handed in. It counts two intervals of silence at most,
+// however late it comes: a host that did not run accuses nobody. If it comes later than a third of the detection time, that is an event.
 func (m *Machine) Tick(now time.Time) Output {
 	elapsed := now.Sub(m.ticked)
 	counted := max(0, min(elapsed, 2*m.timing.Interval))
@@ -113,7 +114,8 @@ func (m *Machine) agePeer(id ID, now time.Time) {
 	}
 }
 
-// Receive takes a heartbeat that is known to be authentic and no replay.
+// Receive takes a heartbeat that is known to be authentic and no replay. One of this host, of none that there can be, of a boot that is over, or older
+// than one heard before changes nothing. It may come at any time between ticks, and at once leads to whatever follows from it.
 func (m *Machine) Receive(now time.Time, hb Heartbeat) Output {
 	if hb.From >= ID(MaxHosts) || hb.From == m.self || hb.Boot == 0 {
 		return Output{}
@@ -150,7 +152,8 @@ func (m *Machine) meet(now time.Time, hb Heartbeat) {
 	p.silence = m.detection() // not heard until now
 }
 
-// Farewell takes the authentic last words of a boot: it accepts nothing any more.
+// Farewell takes the authentic last words of a boot: it accepts nothing any more, so its share is taken over without waiting for silence. Later
+// heartbeats of that boot are not heard.
 func (m *Machine) Farewell(now time.Time, from ID, boot Boot) Output {
 	if from >= ID(MaxHosts) || from == m.self || boot == 0 {
 		return Output{}
@@ -193,7 +196,8 @@ func (m *Machine) SetConfigs(now time.Time, inUse, pending ConfigID, next Attrib
 	return m.decide(now)
 }
 
-// Leave asks for a view in which this host has no share. The caller says farewell when its connections have ended.
+// Leave asks for a view in which this host has no share. The caller says farewell when its connections have ended. There is no way back but a new
+// boot.
 func (m *Machine) Leave(now time.Time) Output {
 	if !m.leaving {
 		m.leaving, m.out.Send = true, true

@@ -59,7 +59,7 @@ func (m *Machine) Attributes() Attributes { return m.offered(m.attrs) }
 // PeerStatus is what is known of another host. Boot zero: nothing was ever heard of it.
 type PeerStatus struct {
 	ID      ID
-	Boot    Boot
+	Boot    Boot          // the newest
 	Heard   bool          // not silent
 	Ended   bool          // it has said farewell
 	Linked  bool          // both hear each other

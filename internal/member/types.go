@@ -63,14 +63,14 @@ type Electorate interface {
 
 // ViewID orders views: a higher epoch wins, then the higher proposer. The zero value is "no view".
 type ViewID struct {
-	Epoch    uint64
-	Proposer ID
+	Epoch    uint64 // one more than the highest that the proposer had heard of; hosts keep it over a restart as far as they can
+	Proposer ID     // the coordinator that made the view
 }
 
-// Member is a host in a view.
+// Member is a host in a view, with what it said of itself when the view was proposed.
 type Member struct {
 	ID   ID
-	Boot Boot
+	Boot Boot // a host that is started again is another member
 	Attributes
 }
 
@@ -78,16 +78,16 @@ type Member struct {
 type View struct {
 	ViewID
 	Config  ConfigID // the configuration that its tables are made with
-	Members []Member
+	Members []Member // by rising ID
 }
 
 // ConfigID is the first eight bytes of a configuration's digest. Zero: none.
 type ConfigID uint64
 
-// Hearing is what a host says of a peer that it hears.
+// Hearing is what a host says of a peer that it hears. It confirms the peer's heartbeats up to Seq, from which the peer's lease follows.
 type Hearing struct {
 	ID   ID
-	Boot Boot
+	Boot Boot   // of the peer; a confirmation of an earlier one is worth nothing
 	Seq  uint64 // the newest heartbeat heard from that boot; stands still for a host put out, so that its lease runs out
 }
 
@@ -96,11 +96,11 @@ type Hearing struct {
 type Heartbeat struct {
 	From      ID
 	Boot      Boot
-	Seq       uint64
-	State     State
-	Config    ConfigID // the configuration in use
-	Pending   ConfigID // a newer one, loaded and ready to be used by the next view; zero: none
-	Attrs     Attributes
+	Seq       uint64     // common to all networks, from 1 on, growing with each heartbeat of the boot
+	State     State      // joining, serving or leaving
+	Config    ConfigID   // the configuration in use
+	Pending   ConfigID   // a newer one, loaded and ready to be used by the next view; zero: none
+	Attrs     Attributes // what the sender contributes when a view is made with Config
 	Next      Attributes // what the sender contributes when a view is made with Pending; rules may be numbered otherwise there
 	Hears     []Hearing  // peers not silent, sorted by ID
 	Links     Set        // peers with whom the link is up both ways, and the sender itself
@@ -132,13 +132,13 @@ const (
 // Step is a change that the filter has to make, in the order handed out. The caller reports with Released (after Release or
 // Withdraw) and Installed (after Install).
 type Step struct {
-	Phase Phase
-	View  View // the view to release for or to install; zero for Withdraw
+	Phase Phase // what to own from now on
+	View  View  // the view to release for or to install; zero for Withdraw
 }
 
 // Event is something worth telling a person, in order of happening.
 type Event struct {
-	At      time.Time
+	At      time.Time // when the machine was told what it follows from
 	Kind    EventKind
 	Host    ID     // whom it is about
 	View    ViewID // the view it led to or belongs to
@@ -151,17 +151,17 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	HostHeard EventKind = iota
-	HostSilent
-	HostLeft
-	LinkUp
-	LinkDown
-	LinkHeld // goes up and down: does not count for a while
-	ViewProposed
-	ViewAccepted
-	ViewInstalled
-	PutOut  // the others went on without this host
-	Stalled // this host's own timer was late
+	HostHeard     EventKind = iota // after silence, or for the first time
+	HostSilent                     // for the detection time: it is no longer heard
+	HostLeft                       // it said farewell, or has started anew
+	LinkUp                         // both ends hear each other
+	LinkDown                       // one of them does not
+	LinkHeld                       // goes up and down: does not count for a while
+	ViewProposed                   // by this host
+	ViewAccepted                   // this host releases for it
+	ViewInstalled                  // this host's filter has its whole share
+	PutOut                         // the others went on without this host
+	Stalled                        // this host's own timer was late
 )
 
 // Output is what the machine wants done after an input.
@@ -175,9 +175,10 @@ func (o Output) And(next Output) Output {
 	return Output{Send: o.Send || next.Send, Steps: append(slices.Clip(o.Steps), next.Steps...)}
 }
 
-// Timing holds the detector's settings.
+// Timing holds the detector's settings. Tolerance times Interval is the detection time. It must be the same on every host: each relies on the
+// others' kernels having stopped when it takes over.
 type Timing struct {
 	Interval  time.Duration // between heartbeats
-	Tolerance int           // intervals of silence after which a peer is no longer heard
-	Lease     int           // intervals that the kernel may accept without confirmation; less than Tolerance
+	Tolerance int           // intervals of silence after which a peer is no longer heard; fewer notice sooner and are wrong more often
+	Lease     int           // intervals that the kernel may accept without confirmation; less than Tolerance, by more than clocks and processors are late
 }
