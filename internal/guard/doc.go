@@ -10,5 +10,9 @@
 // Concurrency: a Process may be used from several goroutines.
 //
 // Failure behaviour: if both processes die together (power cut, `kill` of the whole group), lease and silence do the same
-// work in the detection time. A guard that dies alone is started again.
+// work in the detection time. A guard that dies alone is started again. If the lease cannot be taken away, no farewell is sent: the others
+// would take over what this host still accepts.
+//
+// Testing: guards as real processes that are killed, frozen and given another will, with a function in the place of the filter; with the
+// filter and the other hosts in agent's tests.
 package guard

@@ -32,7 +32,8 @@ type Process struct {
 	done      chan struct{}
 }
 
-// Start runs the guard with the given command (which must call Main on its standard input) and keeps it running.
+// Start runs the guard with the given command (which must call Main on its standard input) and keeps it running. An error means that there is no
+// guard; one that ends later is started again after a second, and logged.
 func Start(command func() *exec.Cmd, will Will, log *slog.Logger) (*Process, error) {
 	p := &Process{command: command, will: will, log: log, done: make(chan struct{})}
 	if err := p.spawn(); err != nil {
@@ -80,7 +81,8 @@ func tell(pipe io.WriteCloser, m message) error {
 }
 
 // Replace gives the guard another will in the place of the one that it has, if they differ. A guard that cannot be told, because it
-// is frozen, is killed: it is started again with the new will, and half a message must not be taken for a death.
+// is frozen, is killed: it is started again with the new will, and half a message must not be taken for a death. The error says so;
+// nothing more need be done.
 func (p *Process) Replace(will Will) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

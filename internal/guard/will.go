@@ -23,8 +23,8 @@ var ErrNoWill = errors.New("the agent ended before its guard was told what to do
 
 // Will is what the guard does when its agent dies.
 type Will struct {
-	PinDir    string // the filter's directory, whose lease is taken away
-	Farewells []Farewell
+	PinDir    string     // the filter's directory, whose lease is taken away
+	Farewells []Farewell // sent several times each, after the lease is taken away and not otherwise
 }
 
 // Farewell is one sealed datagram, and the way that it goes.
@@ -129,7 +129,9 @@ func (w Way) bind(_, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// Main is the guard process: it returns when the agent has ended, after carrying out its will if it died.
+// Main is the guard process: it returns when the agent has ended, after carrying out its will if it died. r is the agent's pipe, and revoke takes away
+// the lease of the filter that is pinned in a directory. The error is ErrNoWill, or that the lease could not
+// be taken away, and then no farewell was said, or the last farewell that could not be sent; the others were.
 func Main(r io.Reader, revoke func(pinDir string) error) (died bool, err error) {
 	will, died, err := wait(r)
 	if err != nil || !died {

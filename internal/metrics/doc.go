@@ -16,4 +16,7 @@
 // Concurrency: all functions may be called from any goroutine.
 //
 // Failure behaviour: an error of Write means that the reader has gone or that two series have one name; then nothing was written.
+//
+// Testing: statuses whose text is read back and compared with them; names and units by the rules of
+// Prometheus; the table of docs/metrics.md against Table.
 package metrics

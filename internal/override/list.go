@@ -14,10 +14,10 @@ import (
 type Override struct {
 	Network   string // empty: all networks
 	Parameter Parameter
-	Value     string
-	File      string // what the file says; empty: nothing
-	Host      string // on which it was set; empty: not a host of this file
-	At        time.Time
+	Value     string    // that is in effect
+	File      string    // what the file says; empty: nothing
+	Host      string    // on which it was set; empty: not a host of this file
+	At        time.Time // by that host's clock, in whole seconds
 }
 
 // Text says it in a line.

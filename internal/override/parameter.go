@@ -44,25 +44,27 @@ func (k Kind) String() string {
 // The parameters' names. Those of the file's keys where it has them; `range` is two here, because the old product had two, and because each is
 // one value.
 const (
-	GroupAddress = "address"
-	RangeLower   = "range-lower"
+	GroupAddress = "address"     // of the network's group: used as it is
+	RangeLower   = "range-lower" // of what the hosts choose from
 	RangeUpper   = "range-upper"
-	Disabled     = "disabled"
-	MADCAP       = "madcap"
+	Disabled     = "disabled" // of a network, or of the cluster
+	MADCAP       = "madcap"   // whether servers are asked for a lease
 
-	ConfigType    = "config-type"
+	// What follows says how things are, and cannot be set.
+
+	ConfigType    = "config-type" // 0 manual, 1 MADCAP lease, 2 self-selected
 	LeaseServer   = "lease-server"
-	LeaseID       = "lease-id"
+	LeaseID       = "lease-id" // whoever knows it can renew and release the lease
 	LeaseObtained = "lease-obtained"
 	LeaseExpires  = "lease-expires"
 )
 
 // Parameter is one thing that is known of a network or of the cluster.
 type Parameter struct {
-	Level    Level
+	Level    Level  // two parameters of one name and different levels are two
 	Name     string // as `muster network set` takes it
 	Old      string // of the private property in Windows Server 2003; empty: there was none
-	Kind     Kind
+	Kind     Kind   // how its value is written
 	Default  string // in effect when neither the file nor an override says anything
 	ReadOnly string // why it cannot be set; empty: it can
 }

@@ -15,16 +15,16 @@ import (
 // Errors returned by Parse and Values.Check. What stands around them says what to do.
 var (
 	ErrForm     = errors.New("not of the form KEY=VALUE")
-	ErrName     = errors.New("no such parameter")
-	ErrReadOnly = errors.New("cannot be set")
-	ErrValue    = errors.New("value not possible")
+	ErrName     = errors.New("no such parameter")  // by neither name, or of the other level
+	ErrReadOnly = errors.New("cannot be set")      // it says how things are
+	ErrValue    = errors.New("value not possible") // the file would not be allowed to have it either
 )
 
 // Change is one setting, or with Unset that what is set is taken back.
 type Change struct {
 	Parameter Parameter
-	Value     string // in the spelling that is kept
-	Unset     bool
+	Value     string // of no meaning with Unset; in the spelling that is kept
+	Unset     bool   // the file counts again
 }
 
 // Parse reads a setting as an administrator types it: KEY=VALUE, or KEY= to go back to the file. Names of Windows Server 2003 are

@@ -25,7 +25,9 @@ const (
 	maxPacket = 128
 )
 
-// Ask pings each address a few times within d and reports which have answered. It returns early when enough(answered) says so.
+// Ask pings each address four times within d, by ICMP echo (RFC 792), and reports which have answered, in the order of addrs. It returns early when
+// enough(answered) says so or the context ends, with what is known by then. An error means that nothing could be asked: ErrNotAllowed, more than
+// MaxAddresses, or no socket.
 func Ask(ctx context.Context, addrs []netip.Addr, d time.Duration, enough func(answered []bool) bool) ([]bool, error) {
 	answered := make([]bool, len(addrs))
 	if len(addrs) == 0 {

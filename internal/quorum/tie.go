@@ -24,7 +24,7 @@ type Tie struct {
 
 // Contest is an even split to be decided: the number to give back with the answer, and who is to be asked for.
 type Contest struct {
-	Number uint64
+	Number uint64     // an answer to an earlier contest is not taken
 	Others member.Set // hosts that serve and are not in this half
 }
 

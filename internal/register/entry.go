@@ -9,10 +9,10 @@ import (
 
 // Errors returned by Put, Delete, ReadEntry and Decode.
 var (
-	ErrKey     = errors.New("key not possible")
-	ErrValue   = errors.New("value too long")
-	ErrFull    = errors.New("no room for another value")
-	ErrDamaged = errors.New("damaged entry")
+	ErrKey     = errors.New("key not possible")          // empty, too long, or not printable ASCII
+	ErrValue   = errors.New("value too long")            // above MaxValue bytes
+	ErrFull    = errors.New("no room for another value") // MaxValues are there: delete one first
+	ErrDamaged = errors.New("damaged entry")             // not as AppendEntry or Encode wrote it
 )
 
 // Limits of an Entry.
@@ -25,7 +25,8 @@ const (
 	maxNumber = 1 << 62
 )
 
-// Version orders what was said of one key.
+// Version orders what was said of one key: the higher number is the newer, then the higher host. It is a count and no time, so clocks do not
+// matter (Lamport, "Time, Clocks, and the Ordering of Events in a Distributed System", 1978).
 type Version struct {
 	Number uint64 // one more than the highest that the host knew of; at least 1
 	Host   uint8  // that set it
@@ -33,11 +34,11 @@ type Version struct {
 
 // Entry is what is known of one key.
 type Entry struct {
-	Key     string // 1 to MaxKey bytes of printable ASCII without space
-	Value   string // at most MaxValue bytes of any kind; empty if Deleted
-	Deleted bool   // the tombstone of a value
-	Version Version
-	At      int64 // seconds since 1970 by the clock of the host that set it: for people
+	Key     string  // 1 to MaxKey bytes of printable ASCII without space
+	Value   string  // at most MaxValue bytes of any kind; empty if Deleted
+	Deleted bool    // the tombstone of a value
+	Version Version // decides between two entries of a key
+	At      int64   // seconds since 1970 by the clock of the host that set it: for people
 }
 
 // compare orders two entries by age, the older first. Of two different entries of one key, none are equal: also what two hosts made

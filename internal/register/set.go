@@ -12,8 +12,8 @@ import (
 
 // The bounds of a Set. Tombstones are counted apart, so that what was deleted takes no room from what is there.
 const (
-	MaxValues     = 64
-	MaxTombstones = 64
+	MaxValues     = 64 // what is set with eight networks and all their parameters is 49
+	MaxTombstones = 64 // of the newest; what comes back after that many deletions is said in the package's doc
 )
 
 // Digest identifies what a Set holds: two Sets with the same one hold the same entries. It is never zero, which stands for "not said".
@@ -44,7 +44,8 @@ func (s *Set) Put(key, value string, now time.Time) error {
 	return s.write(Entry{Key: key, Value: value}, now)
 }
 
-// Delete takes a key's value away, and leaves a tombstone. A key that has no value stays as it is.
+// Delete takes a key's value away, and leaves a tombstone. A key that has no value stays as it is, without an
+// error.
 func (s *Set) Delete(key string, now time.Time) error {
 	if _, ok := s.Get(key); !ok {
 		return nil

@@ -1,6 +1,7 @@
 // Package labcmd holds the commands `muster lab` and `muster demo`: flags in, packages lab, web, load and demo called, text out.
 //
-// Usage: New and NewDemo return commands to be added to the root command.
+// Usage: New and NewDemo return commands to be added to the root command. A lab outlives the command that made it, so each command finds the lab by
+// its name, or the only one that there is.
 //
 // Concurrency: a command is run once.
 //

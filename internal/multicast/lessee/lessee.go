@@ -14,7 +14,10 @@ import (
 
 // Errors of Obtain.
 var (
+	// ErrNoScope means that servers have answered, and none of their scopes lies where the file allows.
 	ErrNoScope = errors.New("no scope of the servers will do")
+
+	// ErrUseless means that a server granted nothing but addresses that are reserved or clash. They were given back.
 	ErrUseless = errors.New("the servers grant only addresses that cannot be used")
 )
 
@@ -40,7 +43,8 @@ const (
 	returnTime = 5 * time.Second
 )
 
-// Client is what is needed of a madcap.Client.
+// Client is what is needed of a madcap.Client; its methods are described there. Each may block for as long as RFC 2730 has a client repeat itself,
+// a minute, and ends with its context.
 type Client interface {
 	Scopes(ctx context.Context, server netip.Addr, language string) ([]madcap.ServerInfo, error)
 	Lease(ctx context.Context, r madcap.Request) (madcap.Lease, error)
@@ -134,7 +138,8 @@ func Renew(ctx context.Context, c Client, l multicast.Lease) (multicast.Lease, e
 	return fromServer(renewed), nil
 }
 
-// Release gives a lease back. If that fails, it expires.
+// Release gives a lease back (RFC 2730, section 2.2.5). An error means that no server has confirmed it: then the lease expires by itself, and nothing else
+// need be done.
 func Release(ctx context.Context, c Client, l multicast.Lease) error {
 	return c.Release(ctx, toServer(l))
 }

@@ -16,7 +16,7 @@ type Timing struct {
 	Rest     time.Duration // at least between keys that are drawn because a host has left
 }
 
-// Reason says why a key is drawn.
+// Reason says why a key is drawn, in words for events and `muster key list`.
 type Reason string
 
 // The reasons.
@@ -36,7 +36,7 @@ type Voice struct {
 
 // State is what is so.
 type State struct {
-	Now     time.Time
+	Now     time.Time    // by a clock that never steps back
 	Members member.Set   // of the view in use, this host among them; empty: none
 	Allowed bool         // whether every host that is heard can read group keys
 	Held    []wire.KeyID // the group keys that this host holds
