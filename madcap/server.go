@@ -86,11 +86,19 @@ func (s *Server) Counts() map[string]uint64 {
 	return maps.Clone(s.counts)
 }
 
-// Serve answers what the listener receives until the context ends, and then closes the listener and returns nil. The error
-// is that of a listener that fails by itself.
+// Serve answers what the listener receives until the context ends, closes the listener and returns nil: its port is free then
+// for the next server. The error is that of a listener that fails by itself; closing that one is left to the caller.
 func (s *Server) Serve(ctx context.Context, l Listener) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		l.Close()
+	})
+	defer func() {
+		if !stop() {
+			<-closed // Close ends Receive before it is done itself
+		}
+	}()
 	for {
 		p, err := l.Receive()
 		if ctx.Err() != nil {

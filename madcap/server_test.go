@@ -2,11 +2,13 @@ package madcap
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -500,4 +502,40 @@ func TestDefaultPools(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
+}
+
+// slowToClose ends Receive at once, but holds its port for a second more.
+type slowToClose struct {
+	unheard chan struct{}
+	free    bool
+}
+
+func (l *slowToClose) Send([]byte, netip.AddrPort) error { return nil }
+
+func (l *slowToClose) Receive() (Packet, error) {
+	<-l.unheard
+	return Packet{}, ErrClosed
+}
+
+func (l *slowToClose) Close() error {
+	close(l.unheard)
+	time.Sleep(time.Second)
+	l.free = true
+	return nil
+}
+
+// Who serves again on the same address finds it free.
+func TestServeEndsWhenItsListenerIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := NewServer(ServerConfig{ID: netip.MustParseAddr("192.0.2.1"), Scopes: siteAndGlobal()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		l := &slowToClose{unheard: make(chan struct{})}
+		if err := s.Serve(ctx, l); err != nil || !l.free {
+			t.Errorf("serve ended with %v, listener closed: %v", err, l.free)
+		}
+	})
 }
