@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -34,26 +35,30 @@ func (w *world) agreed() error {
 // it; when the links are back, they are one.
 func TestAnyMatrixOfLinksIsAgreedOn(t *testing.T) {
 	for seed := range uint64(seeds(t, 120)) {
-		hosts := 2 + int(seed%6)
-		w := settledAt(t, seed, hosts, timing, calm)
-		share := w.rng.Float64()
-		for a := range hosts {
-			for b := range a {
-				down := w.chance(share)
-				w.net.cut[a][b], w.net.cut[b][a] = down, down
-			}
-		}
-		w.must(t, 4*time.Second)
-		w.changes = 0
-		w.must(t, 12*time.Second)
-		// A host at the end of a chain asks its neighbour again, twice as late each time.
-		if w.changes > 3*hosts {
-			t.Errorf("seed %d, links cut %v: %d view changes in 12 s", seed, w.net.cut, w.changes)
-		}
-		w.until(t, 2*time.Second, func() bool { return w.agreed() == nil })
-		w.net.heal()
-		w.until(t, 31*time.Second, w.isSettled)
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { settleCut(t, seed) })
 	}
+}
+
+func settleCut(t *testing.T, seed uint64) {
+	hosts := 2 + int(seed%6)
+	w := settledAt(t, seed, hosts, timing, calm)
+	share := w.rng.Float64()
+	for a := range hosts {
+		for b := range a {
+			down := w.chance(share)
+			w.net.cut[a][b], w.net.cut[b][a] = down, down
+		}
+	}
+	w.must(t, 4*time.Second)
+	w.changes = 0
+	w.must(t, 12*time.Second)
+	// A host at the end of a chain asks its neighbour again, twice as late each time.
+	if w.changes > 3*hosts {
+		t.Errorf("links cut %v: %d view changes in 12 s", w.net.cut, w.changes)
+	}
+	w.until(t, 2*time.Second, func() bool { return w.agreed() == nil })
+	w.net.heal()
+	w.until(t, 31*time.Second, w.isSettled)
 }
 
 // TestPartialOneWayLoss: b hears a, and a hears of b only a part. The pair goes on, or one of the two is out, the same for all; third

@@ -123,7 +123,7 @@ func (m *Machine) withdrawn() {
 		return // more was asked for in between: it is not empty for good
 	}
 	m.filter.withdrawals = 0
-	m.released, m.installed, m.out.Send = ViewID{}, ViewID{}, true
+	m.released, m.out.Send = ViewID{}, true
 }
 
 // Installed says that the filter has done an Install.
@@ -149,6 +149,7 @@ func (m *Machine) handOver(now time.Time) {
 		waiting = true
 	}
 	if m.view.IsZero() {
+		m.stayOut()
 		return
 	}
 	if m.filter.released && !waiting && m.released != m.view.ViewID {
@@ -158,6 +159,21 @@ func (m *Machine) handOver(now time.Time) {
 		m.filter.asked = true
 		m.out.Steps = append(m.out.Steps, Step{Phase: Install, View: m.view})
 	}
+}
+
+// stayOut says that we are outside, so that others need not wait for us, once our filter is empty and nobody counts on us any more:
+// an old fellow that we have been hearing goes on by our word until it has heard that we are gone, or has no word of ours that is new
+// enough.
+func (m *Machine) stayOut() {
+	if m.installed.IsZero() || m.filter.withdrawals > 0 {
+		return
+	}
+	for id := range ID(MaxHosts) {
+		if m.departed[id].boot != 0 && m.peers[id].last.View.Names(m.self, m.boot) {
+			return
+		}
+	}
+	m.installed, m.out.Send = ViewID{}, true
 }
 
 // allReleased reports whether every member is at our view and has released for it. A member that is further does not

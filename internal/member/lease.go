@@ -27,7 +27,8 @@ func (s *sendings) at(seq uint64) time.Time {
 //
 // It counts from the sending of the newest of our heartbeats that every member of the view has confirmed. A member that has just
 // fallen silent, and until then confirmed what was new, is not waited for: it is probably dead. One that we heard while it
-// no longer heard us is: it will go on without us.
+// no longer heard us is: it will go on without us. The word of one that is not in a view with us, though it hears us, is worth nothing:
+// others may take it for free, and what it had with us too. Only a new view gives it a moment to come.
 func (m *Machine) Lease(time.Time) time.Time {
 	if m.view.IsZero() {
 		return time.Time{}
@@ -38,18 +39,22 @@ func (m *Machine) Lease(time.Time) time.Time {
 			continue
 		}
 		p := &m.peers[member.ID]
-		seq, ok := p.hearsBoot(m.self, m.boot)
-		if !ok || p.boot != member.Boot {
+		if _, ok := p.hearsBoot(m.self, m.boot); !ok || p.boot != member.Boot {
 			return time.Time{}
 		}
-		if sent := m.sent.at(seq); sent.Before(base) {
-			base = sent
+		if p.word.Before(base) {
+			base = p.word
 		}
 	}
 	if base.IsZero() {
 		return time.Time{}
 	}
 	return base.Add(time.Duration(m.timing.Lease) * m.timing.Interval)
+}
+
+// vouches reports whether a member says that we are in its view, or has not had the time to come to ours.
+func (m *Machine) vouches(v View) bool {
+	return v.Names(m.self, m.boot) || m.viewAge < m.quiet()
 }
 
 // excused reports whether our lease does not depend on a member.

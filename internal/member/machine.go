@@ -139,6 +139,9 @@ func (m *Machine) Receive(now time.Time, hb Heartbeat) Output {
 	seq, _ := p.hearsBoot(m.self, m.boot)
 	sent := m.sent.at(seq)
 	p.fresh = !sent.IsZero() && now.Sub(sent) <= m.quiet()
+	if m.vouches(hb.View) {
+		p.word = sent
+	}
 	return m.decide(now)
 }
 

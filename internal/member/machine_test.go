@@ -284,9 +284,17 @@ func TestPutOutHostCountsAsOwningUntilItsFilterIsEmpty(t *testing.T) {
 	if hb := m.Heartbeat(c.now, 1<<40); hb.Installed.IsZero() || !hb.View.IsZero() {
 		t.Errorf("before the filter is empty it says installed %v, view %v", hb.Installed, hb.View)
 	}
+	fellow := c.machines[1].Heartbeat(c.now, 1<<40)
+	fellow.Hears = nil // so that the two do not found a view again at once
+	m.Receive(c.now, fellow)
 	m.Released(c.now, ViewID{})
-	if hb := m.Heartbeat(c.now, 1<<41); !hb.Installed.IsZero() {
-		t.Errorf("with an empty filter it says installed %v", hb.Installed)
+	if hb := m.Heartbeat(c.now, 1<<41); hb.Installed.IsZero() || !hb.View.IsZero() {
+		t.Errorf("while its old fellow counts on it, it says installed %v, view %v", hb.Installed, hb.View)
+	}
+	fellow.Seq, fellow.View = fellow.Seq+1, View{}
+	m.Receive(c.now, fellow)
+	if hb := m.Heartbeat(c.now, 1<<42); !hb.Installed.IsZero() {
+		t.Errorf("with an empty filter, and nobody counting on it, it says installed %v", hb.Installed)
 	}
 }
 

@@ -19,9 +19,10 @@ type peer struct {
 	linked  bool          // both hear each other, as last worked out
 	counts  bool          // and have been for long enough
 	damp    damper
-	fresh   bool   // when last heard, it confirmed a heartbeat of ours that was quite new
-	arrived uint64 // which of the 64 sequence numbers up to last.Seq arrived, the newest in bit 0
-	span    int    // how many of them count: fewer than 64 after a boot
+	word    time.Time // when we sent the newest of our heartbeats that it had confirmed when it was last in a view with us
+	fresh   bool      // when last heard, it confirmed a heartbeat of ours that was quite new
+	arrived uint64    // which of the 64 sequence numbers up to last.Seq arrived, the newest in bit 0
+	span    int       // how many of them count: fewer than 64 after a boot
 	past    [pastBoots]Boot
 }
 

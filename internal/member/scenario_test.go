@@ -46,6 +46,8 @@ func (w *world) until(t *testing.T, limit time.Duration, so func() bool) time.Du
 
 func (w *world) isSettled() bool { return w.settled() == nil }
 
+func (w *world) isTogether() bool { return w.together() == nil }
+
 // unserved is how many buckets nobody accepts.
 func (w *world) unserved() int {
 	var all balance.Bitmap
@@ -182,7 +184,7 @@ func TestColdStart(t *testing.T) {
 			for _, h := range w.hosts[:test.up] {
 				h.start()
 			}
-			took := w.until(t, 2*time.Second, func() bool { return w.isSettled() && w.unserved() == 0 })
+			took := w.until(t, 2*time.Second, func() bool { return w.isTogether() && w.unserved() == 0 })
 			if took < test.atLeast || took > test.atMost {
 				t.Errorf("%v, want between %v and %v", took, test.atLeast, test.atMost)
 			}

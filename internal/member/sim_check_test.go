@@ -219,8 +219,16 @@ func (c *checker) steadily(a *simHost, m member.Member) time.Duration {
 	return 0
 }
 
-// settled checks that a healed cluster is one: all live hosts in one view, each bucket accepted by exactly one.
+// settled checks that a healed cluster is one: all live hosts in one view, each bucket accepted by exactly one, whatever its rule needs.
 func (w *world) settled() error {
+	if err := w.together(); err != nil {
+		return err
+	}
+	return w.quorumsSettled()
+}
+
+// together is settled for rules without quorum, which wait for no vote.
+func (w *world) together() error {
 	var first *simHost
 	var alive member.Set
 	for _, h := range w.hosts {
@@ -250,14 +258,21 @@ func (w *world) settled() error {
 			}
 		}
 	}
-	want := 1
-	if balance.Eligible(first.machine.View(), 0) == 0 {
-		want = 0
-	}
+	want := w.owners()
 	for b, n := range counts {
 		if n != want {
 			return fmt.Errorf("seed %d: at the end bucket %d has %d owners, want %d", w.seed, b, n, want)
 		}
 	}
-	return w.quorumsSettled(want)
+	return nil
+}
+
+// owners is how many hosts should own a bucket when all are together: none if no live host may serve.
+func (w *world) owners() int {
+	for _, h := range w.hosts {
+		if h.alive && balance.Eligible(h.machine.View(), 0) != 0 {
+			return 1
+		}
+	}
+	return 0
 }

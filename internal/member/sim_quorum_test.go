@@ -105,8 +105,9 @@ func (c *checker) strictlyDisjoint(need member.Need, a, b *simHost) {
 	}
 }
 
-// quorumsSettled checks that a healed cluster serves the rules with quorum like the others: want owners for each bucket.
-func (w *world) quorumsSettled(want int) error {
+// quorumsSettled checks that a healed cluster serves the rules with quorum like the others.
+func (w *world) quorumsSettled() error {
+	want := w.owners()
 	for need := member.Majority; need < member.Needs; need++ {
 		if n := w.unservedBy(need); want == 1 && n > 0 {
 			return fmt.Errorf("seed %d: at the end nobody accepts %d buckets of the rule that needs quorum %d", w.seed, n, need)

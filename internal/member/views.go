@@ -33,15 +33,12 @@ func (m *Machine) mayIgnore(id ID, v View) bool {
 	return c.in && m.size(c.hosts) > m.size(v.Set())
 }
 
-// barred reports whether a view that names us comes from hosts that do not know what we do: that we are linked with a host of a
-// better clique, one that is in a view without us and is not in theirs. It is looked at again with each heartbeat.
+// barred reports whether a view that names us comes from hosts that do not know what we do: that we hear a host of a foreign view that
+// the one offered would have to give way to. It is looked at again with each heartbeat.
 func (m *Machine) barred(v View) bool {
 	c := m.surroundings().choose()
-	if c.in {
-		return false
-	}
-	for id := range (c.hosts &^ v.Set()).All() {
-		if m.peers[id].linked && m.precedes(id, c) {
+	for id := range (m.Heard() &^ v.Set()).All() {
+		if m.precedes(id, c, v) {
 			return true
 		}
 	}
@@ -134,40 +131,45 @@ func (m *Machine) isAstray(c choice) bool {
 		return true
 	}
 	for id := range m.Heard().All() {
-		if m.precedes(id, c) {
+		if m.precedes(id, c, m.view) {
 			return true
 		}
 	}
 	return false
 }
 
-// deserted reports whether nobody but us is in our view, though it names others.
+// deserted reports whether our view is one in name only: a fellow member that we hear has left it, or nobody but us is in it.
 func (m *Machine) deserted() bool {
 	if len(m.view.Members) < 2 || m.viewAge < m.detection() {
 		return false
 	}
-	for id := range m.view.Set().Without(m.self).All() {
-		if m.Hears(id) && m.peers[id].last.View.same(m.view) {
-			return false
+	alone := true
+	for id := range (m.view.Set() & m.Heard()).All() {
+		last := &m.peers[id].last
+		if !last.View.Names(m.self, m.boot) {
+			return true
 		}
+		alone = alone && !last.View.same(m.view)
 	}
-	return true
+	return alone
 }
 
-// precedes reports whether a heard host is in a foreign view that ours should give way to.
-func (m *Machine) precedes(id ID, c choice) bool {
+// precedes reports whether a heard host is in a foreign view that a view with us in it should give way to. The order does not depend
+// on the numbers of views: each attempt would be the newest.
+func (m *Machine) precedes(id ID, c choice, ours View) bool {
 	p := &m.peers[id]
 	v := p.last.View
-	if v.IsZero() || v.Names(m.self, m.boot) || m.view.Names(id, p.boot) {
+	if v.IsZero() || v.Names(m.self, m.boot) || ours.Names(id, p.boot) {
 		return false
 	}
 	switch {
-	case p.linked && !c.in:
-		return c.hosts.Has(id)
+	case p.linked && !c.in && c.hosts.Has(id):
+		return true
 	case p.linked:
-		return v.ViewID.Compare(m.view.ViewID) > 0
+		longer := m.size(v.Set()) - m.size(ours.Set())
+		return longer > 0 || longer == 0 && v.Set().before(ours.Set())
 	default:
-		return m.outranks(id, m.view.Set())
+		return m.outranks(id, ours.Set())
 	}
 }
 
