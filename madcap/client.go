@@ -13,7 +13,7 @@ import (
 
 // ClientConfig is how a client finds servers. Only Open is needed.
 type ClientConfig struct {
-	Open   OpenFunc
+	Open   OpenFunc      // makes the transport of one operation: [OpenUDP], or one for tests
 	Family Family        // of the addresses to lease (default IPv4)
 	Group  netip.Addr    // MADCAP Server Multicast Address (default: that of [LocalScope])
 	Port   uint16        // of the servers (default [Port])

@@ -19,7 +19,7 @@ var ErrClosed = errors.New("transport closed")
 // that carries Code; a client ignores it (RFC 2730, section 2.1.5).
 type OptionError struct {
 	Code OptionCode // [NoOption] when no single option is to blame
-	Why  string
+	Why  string     // for people
 }
 
 func (e *OptionError) Error() string {
@@ -31,8 +31,8 @@ func (e *OptionError) Error() string {
 
 // RefusedError is a server's NAK (RFC 2730, section 2.2.6). Errors.As finds it in what the methods of [Client] return.
 type RefusedError struct {
-	Server  netip.Addr
-	Failure Failure
+	Server  netip.Addr // that sent it
+	Failure Failure    // its Error option
 }
 
 func (e *RefusedError) Error() string {
@@ -42,9 +42,9 @@ func (e *RefusedError) Error() string {
 // RetryError is returned when a server has begun a lengthy allocation and asks to be asked again (RFC 2730, section 2.13.2):
 // call Lease again with the same Request, with ID and Server set as here, or Renew again with the same arguments; Release ends it.
 type RetryError struct {
-	ID     LeaseID
-	Server netip.Addr
-	At     time.Time // by the client's clock
+	ID     LeaseID    // under which the allocation goes on
+	Server netip.Addr // that asks to be asked again
+	At     time.Time  // by the client's clock
 }
 
 func (e *RetryError) Error() string {
@@ -53,16 +53,16 @@ func (e *RetryError) Error() string {
 
 // Rejection is an answer that a client heard and did not accept.
 type Rejection struct {
-	From netip.AddrPort
-	Why  error
+	From netip.AddrPort // as the datagram says; nothing proves it
+	Why  error          // what the RFC or the request forbids in it
 }
 
 // TimeoutError is returned when no acceptable answer came within [NoResponseDelay].
 type TimeoutError struct {
-	Sent     Type
-	To       netip.AddrPort
-	Rejected []Rejection // the first few of them, each reason once
-	Ignored  int         // how many answers did not count
+	Sent     Type           // of the message that was repeated
+	To       netip.AddrPort // a server, or the group of the servers
+	Rejected []Rejection    // the first few of them, each reason once
+	Ignored  int            // how many answers did not count
 }
 
 func (e *TimeoutError) Error() string {

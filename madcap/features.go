@@ -34,8 +34,8 @@ func (o FeatureList) mentions(f Feature) bool {
 
 // Failure is the Error option of a NAK (RFC 2730, section 3.17).
 type Failure struct {
-	ErrorCode ErrorCode
-	Extra     []byte // its meaning depends on the code
+	ErrorCode ErrorCode // section 3.17 lists them
+	Extra     []byte    // its meaning depends on the code
 }
 
 // Code returns [OptError].

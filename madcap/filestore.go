@@ -55,7 +55,7 @@ func OpenFile(path string) (*FileStore, error) {
 	return s, nil
 }
 
-// Close unlocks the file.
+// Close unlocks the file, for another server to open; its error is that of the operating system. Nothing is left to be written by then.
 func (s *FileStore) Close() error { return s.lock.Close() }
 
 func (s *FileStore) read() error {
@@ -116,19 +116,19 @@ func (r Record) check() error {
 	return nil
 }
 
-// Load implements [Store].
+// Load implements [Store]. It never fails: what cannot be read is an error of [OpenFile].
 func (s *FileStore) Load() ([]Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.records)), nil
 }
 
-// Put implements [Store].
+// Put implements [Store]. It returns when the lease is on the disk; after an error, of a full disk for example, the store holds what it held.
 func (s *FileStore) Put(r Record) error {
 	return s.change(func(all map[LeaseID]Record) { all[r.ID] = r })
 }
 
-// Delete implements [Store].
+// Delete implements [Store], with the promises of Put.
 func (s *FileStore) Delete(ids ...LeaseID) error {
 	return s.change(func(all map[LeaseID]Record) {
 		for _, id := range ids {

@@ -35,13 +35,13 @@ type Terms struct {
 // Lease is a lease that a server has granted. All that renewing and releasing need is in it, so that another process, or
 // another host, can do it: keep it as JSON.
 type Lease struct {
-	ID       LeaseID    `json:"id"`
-	Server   netip.Addr `json:"server"`
-	Scope    netip.Addr `json:"scope"`
-	Ranges   []Range    `json:"ranges"`
-	Start    time.Time  `json:"start"`
-	Expires  time.Time  `json:"expires"` // never later than the server believes, if both clocks are right
-	Features []Feature  `json:"features,omitempty"`
+	ID       LeaseID    `json:"id"`                 // whoever knows it can renew and release the lease
+	Server   netip.Addr `json:"server"`             // that granted it: RENEW and RELEASE go there
+	Scope    netip.Addr `json:"scope"`              // its first address
+	Ranges   []Range    `json:"ranges"`             // the addresses
+	Start    time.Time  `json:"start"`              // by the client's clock, as Expires
+	Expires  time.Time  `json:"expires"`            // never later than the server believes, if both clocks are right
+	Features []Feature  `json:"features,omitempty"` // that the server used for it
 }
 
 // RenewAt returns half of the lease's time, when it should be renewed. The RFC sets no time; its example does this (appendix A.3).
@@ -60,12 +60,12 @@ func count(ranges []Range) int {
 
 // ServerInfo is a server's answer to GETINFO (section 2.2.1).
 type ServerInfo struct {
-	Server   netip.Addr
-	Scopes   ScopeList
-	Nesting  Nesting // of Scopes; empty if the server tells nothing (RFC 2907)
-	Features []Feature
+	Server   netip.Addr    // its identifier
+	Scopes   ScopeList     // the smallest first, as servers should list them
+	Nesting  Nesting       // of Scopes; empty if the server tells nothing (RFC 2907)
+	Features []Feature     // that it supports
 	Skew     time.Duration // server's clock minus ours, if HasTime
-	HasTime  bool
+	HasTime  bool          // it has told its clock
 }
 
 // options returns what a DISCOVER and a REQUEST have in common. The Number of Addresses option is left out for one address (section 3.8).

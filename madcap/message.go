@@ -14,9 +14,9 @@ const (
 
 // Message is one MADCAP message (RFC 2730, section 2.1).
 type Message struct {
-	Type    Type
-	Family  Family // of the addresses in its options, unless an option says otherwise
-	XID     uint32
+	Type    Type     // what the message is for
+	Family  Family   // of the addresses in its options, unless an option says otherwise
+	XID     uint32   // the transaction, chosen by the client; answers have the same (section 2.1.4)
 	Options []Option // in any order, each code at most once; without the End option
 }
 
