@@ -26,8 +26,8 @@
 // What a heartbeat does not say of holdings stands as it was: with many rules they are spread over successive heartbeats
 // (Fit).
 //
-// Hosts of different versions understand each other: every heartbeat begins with the range of versions that its sender speaks, and is written in the highest
-// that all hosts speak that are heard (negotiation.go, docs/design/0007-versions.md). Common says which that is.
+// Hosts of different versions understand each other: every heartbeat begins with the range of versions that its sender speaks, and is
+// written in the highest that all hosts speak that are heard (negotiation.go, docs/design/0007-versions.md). Common says which that is.
 //
 // Each network has a multicast beside it (cast.go), which SetMulticast switches: unicast goes on to every host that does not say
 // that it hears us on the group.
@@ -35,8 +35,8 @@
 // Concurrency: all methods may be called from any goroutine; the function given to Drain runs in the caller's and may call
 // Send, but not Drain. The function given to Send must not call Send.
 //
-// Failure behaviour: a network whose interface is gone is down, and looked for every second. A datagram that cannot be sent is counted for that host, and logged when sending starts and stops
-// failing; the next heartbeat is the repetition. Datagrams go to configured addresses only, never back to where one came
+// Failure behaviour: a network whose interface is gone is down, and looked for every second. A datagram that cannot be sent is counted for that
+// host, and logged when sending starts and stops failing; the next heartbeat is the repetition. Datagrams go to configured addresses only, never back to where one came
 // from, or to those that the proved host itself says. What arrives and is not good is counted by reason.
 //
 // Testing: the encoding is fuzzed and compared with itself; network_test.go and networks_test.go run hosts on fake paths under

@@ -31,8 +31,9 @@
 // Failure behaviour: Open never fails, it counts. What it costs is bounded: memory by the number of configured hosts, key
 // derivations for unknown boots by a budget for each host and interval, challenges to one a host and interval, proofs
 // to one a boot and interval, likewise questions for keys and answers; keys by what a ring holds. What comes under a key that is not
-// held leads to a question to the configured address of the host that it names, at most every fourth interval for boots of which nothing is known. A flood in the name of one host can delay a restart of that host being noticed; boots that are proved
-// are not affected, because their keys are at hand.
+// held leads to a question to the configured address of the host that it names, at most every fourth interval for boots of which nothing
+// is known. A flood in the name of one host can delay a restart of that host being noticed; boots that are proved are not affected,
+// because their keys are at hand.
 //
 // Testing: replay_test.go plays everything ever recorded back in any order across restarts and checks the guarantees
 // above; fuzz_test.go damages datagrams.
