@@ -71,6 +71,12 @@ func heartbeatOf(frame []byte, from netip.Addr) []byte {
 // throw sends datagrams from a client to a host's heartbeat port.
 func throw(t *testing.T, l *lab.Lab, to *lab.Host, datagrams [][]byte) {
 	t.Helper()
+	hurl(t, l, to, datagrams, time.Millisecond) // not to overflow the socket: what is lost there is counted nowhere
+}
+
+// hurl is throw with a pause after each datagram.
+func hurl(t *testing.T, l *lab.Lab, to *lab.Host, datagrams [][]byte, pause time.Duration) {
+	t.Helper()
 	err := l.Client(1).Do(func() error {
 		conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.Address(), lab.HeartbeatPort)))
 		if err != nil {
@@ -81,7 +87,7 @@ func throw(t *testing.T, l *lab.Lab, to *lab.Host, datagrams [][]byte) {
 			if _, err := conn.Write(d); err != nil {
 				return err
 			}
-			time.Sleep(time.Millisecond) // not to overflow the socket: what is lost there is counted nowhere
+			time.Sleep(pause)
 		}
 		return nil
 	})

@@ -1,8 +1,8 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -10,6 +10,7 @@ import (
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/system"
 	"github.com/muster-ha/muster/internal/wire"
 )
 
@@ -75,22 +76,11 @@ func networkList(cfg *config.Config, device string) []heartbeat.NetworkOptions {
 
 // deviceOf finds the interface that has an address.
 func deviceOf(a netip.Addr) (string, error) {
-	links, err := net.Interfaces()
-	if err != nil {
-		return "", fmt.Errorf("list interfaces: %w", err)
+	device, err := system.InterfaceOf(a)
+	if errors.Is(err, system.ErrNoInterface) {
+		return "", fmt.Errorf("%w (give this machine the address, or start its agent with the right --host)", err)
 	}
-	for _, link := range links {
-		addrs, err := link.Addrs()
-		if err != nil {
-			continue // it has gone meanwhile
-		}
-		for _, have := range addrs {
-			if p, err := netip.ParsePrefix(have.String()); err == nil && p.Addr() == a {
-				return link.Name, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("no interface has %s (give this machine the address, or start its agent with the right --host)", a)
+	return device, err
 }
 
 // networks is how each network is doing.

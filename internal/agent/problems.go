@@ -26,19 +26,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 	for _, p := range h.drift {
 		add("host "+s.Host, p, "it has been put back; find out who takes it away")
 	}
-	for id, host := range s.Hosts {
-		why, remedy, apart := h.apartBecause(member.ID(id), time.Now())
-		switch {
-		case apart:
-			add("host "+host.Name, why, remedy)
-		case host.State == api.StateSilent:
-			add("host "+host.Name, "is not heard any more", fmt.Sprintf("check its power and network; its agent is started with `systemctl start muster`; nothing else is needed: it joins by itself (%s)", host.Address))
-		case host.State == api.StateUnknown:
-			add("host "+host.Name, "has not been heard since this agent started", fmt.Sprintf("start its agent; if it runs, see that UDP port 3343 passes between %s and %s and that both have the same secret", h.config.Hosts[h.self].Address, host.Address))
-		case host.ConfigDiffers != nil && *host.ConfigDiffers:
-			add("host "+host.Name, fmt.Sprintf("has configuration %s, this host has %s", host.ConfigDigest, s.Config.Digest), "make the files the same and send both agents SIGHUP")
-		}
-	}
+	list = append(list, h.hostProblems(s)...)
 	list = append(list, networkProblems(s)...)
 	list = append(list, castProblems(s)...)
 	list = append(list, h.keyProblems(s, time.Now())...)
@@ -50,15 +38,45 @@ func (h *host) problems(s api.Status) []api.Problem {
 			add("check "+c.Name, c.Why, "its last probe is shown above; this host gets no new connections of the rules that need it")
 		}
 	}
+	list = append(list, vipProblems(s)...)
+	return list
+}
+
+// hostProblems is what is wrong with other hosts.
+func (h *host) hostProblems(s api.Status) (list []api.Problem) {
+	add := func(host api.HostStatus, what, remedy string) {
+		list = append(list, api.Problem{About: "host " + host.Name, What: what, Remedy: remedy})
+	}
+	for id, host := range s.Hosts {
+		why, remedy, apart := h.apartBecause(member.ID(id), time.Now())
+		switch {
+		case apart:
+			add(host, why, remedy)
+		case host.State == api.StateSilent:
+			add(host, "is not heard any more", fmt.Sprintf("check its power and network; its agent is started with `systemctl start muster`; nothing else is needed: it joins by itself (%s)", host.Address))
+		case host.State == api.StateUnknown:
+			add(host, "has not been heard since this agent started", fmt.Sprintf("start its agent; if it runs, see that UDP port 3343 passes between %s and %s and that both have the same secret", h.config.Hosts[h.self].Address, host.Address))
+		case host.ConfigDiffers != nil && *host.ConfigDiffers:
+			add(host, fmt.Sprintf("has configuration %s, this host has %s", host.ConfigDigest, s.Config.Digest), "make the files the same and send both agents SIGHUP")
+		}
+	}
+	return list
+}
+
+// vipProblems is which clients nobody serves.
+func vipProblems(s api.Status) (list []api.Problem) {
+	add := func(vip api.VIPStatus, what, remedy string) {
+		list = append(list, api.Problem{About: "VIP " + vip.Name, What: what, Remedy: remedy})
+	}
 	for _, v := range s.VIPs {
 		if v.Director == "" {
-			add("VIP "+v.Name, "no host answers for it", "see why no host is serving")
+			add(v, "no host answers for it", "see why no host is serving")
 		}
 		for _, r := range v.Rules {
 			list = append(list, quorumProblem(v, r)...)
 			for _, o := range r.Owners {
 				if o.Host == "" && r.HasQuorum {
-					add("VIP "+v.Name, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail or its hosts are drained: mend one of them")
+					add(v, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail or its hosts are drained: mend one of them")
 				}
 			}
 		}

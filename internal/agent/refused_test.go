@@ -160,22 +160,7 @@ func flooded(t *testing.T, l *lab.Lab, good []byte) {
 // burst sends datagrams as fast as it can: fewer than the socket has room for.
 func burst(t *testing.T, l *lab.Lab, to *lab.Host, datagrams [][]byte) {
 	t.Helper()
-	err := l.Client(1).Do(func() error {
-		conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.Address(), lab.HeartbeatPort)))
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		for _, d := range datagrams {
-			if _, err := conn.Write(d); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	hurl(t, l, to, datagrams, 0)
 }
 
 // shown wants every reason in what people read, with a count and a meaning.

@@ -87,7 +87,6 @@ func TestNoFileIsTooLong(t *testing.T) {
 var rooms = []string{
 	"bench",
 	"cmd/muster",
-	"bench",
 	"internal/house",
 	"internal/lab",
 	"internal/agent",

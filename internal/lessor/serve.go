@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/muster-ha/muster/internal/system"
 	"github.com/muster-ha/muster/madcap"
 )
 
@@ -142,20 +143,9 @@ func addressOf(device string) (netip.Addr, error) {
 
 // interfaceOf returns the interface that has an address.
 func interfaceOf(a netip.Addr) (string, error) {
-	links, err := net.Interfaces()
-	if err != nil {
-		return "", fmt.Errorf("list interfaces: %w", err)
+	device, err := system.InterfaceOf(a)
+	if errors.Is(err, system.ErrNoInterface) {
+		return "", fmt.Errorf("serve: %w: give it to this machine, or serve at one that it has", err)
 	}
-	for _, link := range links {
-		addrs, err := link.Addrs()
-		if err != nil {
-			continue // it has gone meanwhile
-		}
-		for _, have := range addrs {
-			if p, err := netip.ParsePrefix(have.String()); err == nil && p.Addr() == a {
-				return link.Name, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("serve at %v: no interface has it: give this machine the address, or serve at one that it has", a)
+	return device, err
 }
