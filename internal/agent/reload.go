@@ -51,7 +51,7 @@ func warn(cfg *config.Config, log *slog.Logger) {
 // offer makes a configuration the pending one, and takes in the secret that it names.
 func (h *host) offer(next *config.Config, rankings *balance.Rankings, secret []byte) error {
 	if changed := config.Restart(h.config, next); len(changed) > 0 {
-		return fmt.Errorf("%w: %w: %s: run `muster stop`, then `muster run`, one host after the other", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
+		return fmt.Errorf("%w: %w: %s: stop all agents with `muster stop`, then start them (docs/configuration.md says what can change one host after the other)", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
 	}
 	if err := h.takeSecret(secret); err != nil {
 		return err
