@@ -55,15 +55,22 @@ func (m *Machine) partWith(now time.Time, v View) {
 		switch {
 		case id == m.self || v.Names(id, boot):
 			*d = departure{}
-		case d.boot != 0 && d.boot == boot: // already waited for
+		case d.boot != 0 && d.boot == boot && (was || !m.isBeside(id)): // already waited for
 		case boot != p.boot: // in our view, and yet never heard
 			*d = departure{boot: boot, heard: now}
 		case was && m.isHeardOutside(v, id, boot):
 			*d = departure{boot: boot, seq: p.last.Seq, heard: now, others: true}
-		case m.Hears(id) && (was || p.linked && !p.outside()):
+		case was && m.Hears(id) || m.isBeside(id):
 			*d = departure{boot: boot, seq: p.last.Seq, heard: p.heardAt, waited: p.silence}
 		}
 	}
+}
+
+// isBeside reports whether we are linked with a host that is in another view. It does not depend on our word, so it has to be waited for
+// as long as we hear it, however long ago we parted.
+func (m *Machine) isBeside(id ID) bool {
+	p := &m.peers[id]
+	return m.Hears(id) && p.linked && !p.outside()
 }
 
 // isHeardOutside reports whether a host that we hear, and that is not in a view, says to hear that boot. Members of the view wait for
