@@ -54,6 +54,7 @@ func TestParseProcStat(t *testing.T) {
 		{"no name", "42 S" + tail, 0, 0, false},
 		{"cut off", "42 (muster) S 1 1", 0, 0, false},
 		{"no number", "42 (muster) S" + strings.Replace(tail, "8765", "x", 1), 0, 0, false},
+		{"no state", "42 (muster) \x00" + tail, 0, 0, false},
 		{"empty", "", 0, 0, false},
 	}
 	for _, tt := range tests {

@@ -109,7 +109,10 @@ func parseProcStat(data []byte) (state byte, start uint64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("read process status: %w", err)
 	}
-	return fields[0][0], start, nil
+	if state = fields[0][0]; len(fields[0]) != 1 || state < 'A' || state > 'z' {
+		return 0, 0, fmt.Errorf("read process status: %q is no state", fields[0])
+	}
+	return state, start, nil
 }
 
 // processesIn lists the processes of a namespace, this one excepted: it may have a thread there.
