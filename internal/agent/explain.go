@@ -10,7 +10,6 @@ import (
 	"github.com/muster-ha/muster/internal/api"
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
-	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/member"
 )
 
@@ -42,7 +41,7 @@ func (h *host) explain(r api.ExplainRequest) (api.Explanation, error) {
 		e.Why = "the rule's affinity is none: the client's port decides too; give it as CLIENT:PORT"
 		return e, nil
 	}
-	bucket := int(filter.Bucket(cfg.Affinity == config.AffinityNone, r.Client.Unmap(), r.Port))
+	bucket := int(hashOf(cfg).Bucket(r.Client, r.Port))
 	e.Bucket = &bucket
 	if view.Epoch == 0 {
 		e.Why = "this host is in no view: what the others do is not known here; ask on another host"

@@ -114,7 +114,7 @@ func (s *scanner) once(r request, now time.Time) (scan, error) {
 		if !ok {
 			continue
 		}
-		bucket := int(filter.Bucket(r.cfg.Rules[rule].Affinity == config.AffinityNone, c.Remote.Addr().Unmap(), c.Remote.Port()))
+		bucket := int(hashOf(r.cfg.Rules[rule]).Bucket(c.Remote.Addr(), c.Remote.Port()))
 		out.rules[rule].Buckets.Set(bucket)
 		out.counts[rule][bucket]++
 	}

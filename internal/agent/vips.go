@@ -142,7 +142,7 @@ func setup(cfg *config.Config, self uint8, links []vip.Interface) filter.Setup {
 		s.VIPs = append(s.VIPs, filter.VIP{Address: v.Address.Addr(), Interface: links[i].Index, MAC: links[i].MAC})
 	}
 	for _, r := range cfg.Rules {
-		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), ByPort: r.Affinity == config.AffinityNone}
+		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r)}
 		for _, p := range r.Ports {
 			rule.Ports = append(rule.Ports, filter.PortRange{First: p.First, Last: p.Last})
 		}
@@ -150,6 +150,9 @@ func setup(cfg *config.Config, self uint8, links []vip.Interface) filter.Setup {
 	}
 	return s
 }
+
+// hashOf says what of a client decides its bucket in a rule.
+func hashOf(r config.Rule) filter.Hash { return filter.Hash{ByPort: r.Affinity == config.AffinityNone} }
 
 // announcing starts the announcer of a VIP.
 func (h *host) announcing(addr netip.Addr, link vip.Interface) (*carried, error) {

@@ -8,18 +8,52 @@ import (
 // golden spreads small differences over a word: 2^32 divided by the golden ratio.
 const golden = 0x9e3779b1
 
-// Bucket is the bucket of a client in a rule, as the programs compute it. byPort is the affinity "none"; without it the port
-// does not count.
-func Bucket(byPort bool, src netip.Addr, sport uint16) uint16 {
-	a := src.Unmap().AsSlice()
-	h := uint32(0)
-	if byPort {
-		h = uint32(sport) * golden
+// Hash says what of a client decides its bucket.
+type Hash struct {
+	ByPort bool // its port too: affinity "none"
+	Net4   int  // leading bits of an IPv4 address that count, 1 to 32; 0: all
+	Net6   int  // leading bits of an IPv6 address that count, 1 to 128; 0: all
+}
+
+// Bucket is the bucket of a client, as the programs compute it.
+func (h Hash) Bucket(src netip.Addr, sport uint16) uint16 {
+	sum := uint32(0)
+	if h.ByPort {
+		sum = uint32(sport) * golden
 	}
-	for ; len(a) >= 4; a = a[4:] {
-		h = mix(h ^ binary.BigEndian.Uint32(a))
+	src = src.Unmap()
+	mask := h.mask(src.Is4())
+	for i, a := 0, src.AsSlice(); i < len(a); i += 4 {
+		sum = mix(sum ^ binary.BigEndian.Uint32(a[i:])&binary.BigEndian.Uint32(mask[i:]))
 	}
-	return uint16(h >> 20)
+	return uint16(sum >> 20)
+}
+
+// mask has the bits of an address that count, in its first 4 or all 16 bytes.
+func (h Hash) mask(v4 bool) (m [16]byte) {
+	bits := h.Net6
+	if v4 {
+		bits = h.Net4
+	}
+	for i := range m {
+		switch left := bits - 8*i; {
+		case bits == 0 || left >= 8:
+			m[i] = 0xff
+		case left > 0:
+			m[i] = 0xff << (8 - left)
+		}
+	}
+	return m
+}
+
+// record is the hash as the programs have it in the rule's page.
+func (h Hash) record() ruleRecord {
+	m4, m6 := h.mask(true), h.mask(false)
+	r := ruleRecord{mask4: binary.NativeEndian.Uint32(m4[:])}
+	for i := range r.mask6 {
+		r.mask6[i] = binary.NativeEndian.Uint32(m6[4*i:])
+	}
+	return r
 }
 
 // mix is the finaliser of MurmurHash3 (public domain).

@@ -35,10 +35,10 @@ func TestBucketIsTheSameInC(t *testing.T) {
 		a := netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address")))
 		port := rapid.Uint16().Draw(t, "port")
 		client := func(p *packet) { p.src, p.sport = a, port }
-		if got, want := ask(0, fromClient(client, flags(syn))), Bucket(true, a, port); got != want {
+		if got, want := ask(0, fromClient(client, flags(syn))), (Hash{ByPort: true}).Bucket(a, port); got != want {
 			t.Errorf("by port: C says %d, Go %d", got, want)
 		}
-		if got, want := ask(1, fromClient(udp, client)), Bucket(false, a, port); got != want {
+		if got, want := ask(1, fromClient(udp, client)), (Hash{}).Bucket(a, port); got != want {
 			t.Errorf("by address: C says %d, Go %d", got, want)
 		}
 	})
@@ -59,7 +59,7 @@ func TestBucketSpreadsClients(t *testing.T) {
 			const clients, parts = 1 << 15, 16
 			var n [parts]int
 			for i := range uint32(clients) {
-				n[Bucket(c.byPort, first(c.client(i)), second(c.client(i)))/(buckets/parts)]++
+				n[(Hash{ByPort: c.byPort}).Bucket(first(c.client(i)), second(c.client(i)))/(buckets/parts)]++
 			}
 			for i, got := range n {
 				if want := clients / parts; got < want*85/100 || got > want*115/100 {
@@ -72,7 +72,7 @@ func TestBucketSpreadsClients(t *testing.T) {
 
 func TestBucketTakesMappedAddressesAsIPv4(t *testing.T) {
 	mapped := netip.AddrFrom16(clientIP.As16())
-	if got, want := Bucket(true, mapped, 7), Bucket(true, clientIP, 7); got != want {
+	if got, want := (Hash{ByPort: true}).Bucket(mapped, 7), (Hash{ByPort: true}).Bucket(clientIP, 7); got != want {
 		t.Errorf("bucket of %s is %d, of %s %d", mapped, got, clientIP, want)
 	}
 }

@@ -68,7 +68,7 @@ func (b *bench) setup(broadcast bool) {
 	err := b.f.Configure(Setup{Self: 0,
 		VIPs: []VIP{{Address: testVIP, Interface: b.ifindex, MAC: ownMAC, Broadcast: broadcast}},
 		Rules: []Rule{
-			{VIP: 0, Ports: []PortRange{{testPort, testPort}}, Protocol: ProtocolTCP, ByPort: true},
+			{VIP: 0, Ports: []PortRange{{testPort, testPort}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
 			{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},
 		}})
 	if err != nil {

@@ -78,7 +78,7 @@ func (h *farmHost) configure(self int, broadcast bool) {
 		Self: uint8(self),
 		VIPs: []VIP{{Address: testVIP, Interface: h.ifindex, MAC: h.mac, Broadcast: broadcast}},
 		Rules: []Rule{
-			{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, ByPort: true},
+			{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
 			{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},
 		},
 	})

@@ -97,7 +97,7 @@ func (f *Filter) load(spec *ebpf.CollectionSpec) error {
 		return pinMaps(f.pinDir, missing(f.maps, adopted))
 	}
 	for i := range f.slots.items {
-		f.slots.items[i].reset()
+		f.slots.items[i].reset(Hash{})
 	}
 	f.host.items[0].layout = layout
 	return pinMaps(f.pinDir, f.maps)

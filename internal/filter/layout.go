@@ -3,7 +3,7 @@ package filter
 // The layout that the programs in bpf/ share with this package: bpf/layout.h has the same numbers. A change here that an agent
 // of another version would misread needs another layout number.
 const (
-	layout   = 1
+	layout   = 2
 	maxVIPs  = 32
 	maxPages = 126 // what seven bits can name; the programs' default is 64
 	buckets  = 4096
@@ -39,7 +39,17 @@ type vipRecord struct {
 // portTable has the rule of each port, TCP first, UDP second: the page of its slots plus one, and portByPort. Zero: no rule.
 type portTable [2][65536]uint8
 
-type slotPage [buckets]uint32
+// ruleRecord says what of a client's address counts in its bucket, in network order.
+type ruleRecord struct {
+	mask4 uint32
+	mask6 [4]uint32
+	_     uint32
+}
+
+type slotPage struct {
+	rule  ruleRecord
+	slots [buckets]uint32
+}
 
 type peerKey struct {
 	Interface uint32

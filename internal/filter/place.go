@@ -84,13 +84,13 @@ func (f *Filter) placeRules(rules []Rule, vipPlaces []int) []int {
 			continue
 		}
 		page := f.freePage(taken, leaving)
-		f.slots.items[page].reset()
+		f.slots.items[page].reset(rules[i].Hash)
 		pages[i], taken[page] = page, true
 	}
 	return pages
 }
 
-// pageOf is the page that a rule has now, or -1. The same affinity is asked for: else the old slots mean other buckets.
+// pageOf is the page that a rule has now, or -1. The same hash is asked for: else the old slots mean other buckets.
 func (f *Filter) pageOf(r Rule, vipPlace int, taken map[int]bool) int {
 	protocol, _ := protocolIndex(r.Protocol)
 	table := &f.ports.items[vipPlace][protocol]
@@ -98,10 +98,12 @@ func (f *Filter) pageOf(r Rule, vipPlace int, taken map[int]bool) int {
 		for n := int(p.First); n <= int(p.Last); n++ {
 			b := table[n]
 			page := int(b&portPage) - 1
-			if page < 0 || page >= len(f.slots.items) || taken[page] || (b&portByPort != 0) != r.ByPort {
+			if page < 0 || page >= len(f.slots.items) || taken[page] {
 				continue
 			}
-			return page
+			if (b&portByPort != 0) == r.Hash.ByPort && f.slots.items[page].rule == r.Hash.record() {
+				return page
+			}
 		}
 	}
 	return -1
@@ -144,7 +146,7 @@ func (f *Filter) writePorts(place, vip int, rules []Rule, pages []int) {
 		}
 		protocol, _ := protocolIndex(r.Protocol)
 		b := uint8(pages[i] + 1)
-		if r.ByPort {
+		if r.Hash.ByPort {
 			b |= portByPort
 		}
 		for _, p := range r.Ports {

@@ -38,7 +38,7 @@ type Rule struct {
 	VIP      int // index into Setup.VIPs
 	Ports    []PortRange
 	Protocol uint8
-	ByPort   bool // the client's port counts in its bucket (affinity "none")
+	Hash     Hash
 }
 
 // Configure installs a setup. What is already so is not touched: a port or an address that stays is there at every moment, and a

@@ -14,7 +14,7 @@ func vip(a string) VIP {
 }
 
 func tcpRule(vip int, ports ...PortRange) Rule {
-	return Rule{VIP: vip, Ports: ports, Protocol: ProtocolTCP, ByPort: true}
+	return Rule{VIP: vip, Ports: ports, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}}
 }
 
 func TestImpossibleSetups(t *testing.T) {
@@ -150,7 +150,7 @@ func TestAnySequenceOfSetups(t *testing.T) {
 				low := rapid.IntRange(0, 50).Draw(t, "low")
 				high := rapid.IntRange(low, 99).Draw(t, "high")
 				r := tcpRule(v, PortRange{uint16(low), uint16(high)})
-				r.ByPort = rapid.Bool().Draw(t, "by port")
+				r.Hash.ByPort = rapid.Bool().Draw(t, "by port")
 				s.Rules = append(s.Rules, r, tcpRule(v, PortRange{uint16(high + 1), uint16(high + 1)}))
 			}
 			if err := b.f.Configure(s); err != nil {
@@ -175,7 +175,7 @@ func (b *bench) checkTables(t *rapid.T, s Setup) {
 		pages[page] = true
 		table := b.f.ports.items[known[s.VIPs[r.VIP].Address]][0]
 		for n := int(r.Ports[0].First); n <= int(r.Ports[0].Last); n++ {
-			if got := table[n]; int(got&portPage) != page+1 || (got&portByPort != 0) != r.ByPort {
+			if got := table[n]; int(got&portPage) != page+1 || (got&portByPort != 0) != r.Hash.ByPort {
 				t.Fatalf("port %d leads to %#x, want page %d", n, got, page)
 			}
 		}

@@ -14,8 +14,8 @@ func (f *Filter) SetSlots(rule int, slots *[buckets]uint32) {
 	}
 	page := &f.slots.items[f.pages[rule]]
 	for i, word := range slots {
-		if atomic.LoadUint32(&page[i]) != word {
-			atomic.StoreUint32(&page[i], word)
+		if atomic.LoadUint32(&page.slots[i]) != word {
+			atomic.StoreUint32(&page.slots[i], word)
 		}
 	}
 }
@@ -29,13 +29,15 @@ func (f *Filter) Slots(rule int) (slots [buckets]uint32) {
 	}
 	page := &f.slots.items[f.pages[rule]]
 	for i := range slots {
-		slots[i] = atomic.LoadUint32(&page[i])
+		slots[i] = atomic.LoadUint32(&page.slots[i])
 	}
 	return slots
 }
 
-func (p *slotPage) reset() {
-	for i := range p {
-		atomic.StoreUint32(&p[i], nobody)
+// reset makes the page one of a rule whose buckets nobody owns.
+func (p *slotPage) reset(h Hash) {
+	for i := range p.slots {
+		atomic.StoreUint32(&p.slots[i], nobody)
 	}
+	p.rule = h.record()
 }

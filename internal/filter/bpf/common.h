@@ -48,13 +48,21 @@ static __always_inline __u32 mix(__u32 h)
 	return h ^ h >> 16;
 }
 
-/* Same as Bucket in bucket.go. */
-static __always_inline __u32 bucket(__be32 saddr, __be16 sport, bool by_port)
+static __always_inline struct address mapped(__be32 v4)
 {
-	__u32 h = bpf_ntohl(saddr);
-	if (by_port)
-		h ^= (__u32)bpf_ntohs(sport) * 0x9e3779b1;
-	return mix(h) >> 20;
+	return (struct address){ .word = { 0, 0, bpf_htonl(0xffff), v4 } };
+}
+
+/* Same as Bucket in bucket.go. */
+static __always_inline __u32 bucket(struct page *page, struct flow *f, bool v6, bool by_port)
+{
+	__u32 h = by_port ? (__u32)bpf_ntohs(f->client_port) * 0x9e3779b1 : 0;
+	if (!v6)
+		return mix(h ^ bpf_ntohl(f->client.word[3] & page->rule.mask4)) >> 20;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		h = mix(h ^ bpf_ntohl(f->client.word[i] & page->rule.mask6[i]));
+	return h >> 20;
 }
 
 /* The VIP's index, or NONE. Same hash as addressPlace in addresses.go. */
@@ -81,13 +89,13 @@ static __always_inline __u32 self(void)
 	return h ? h->self : NOBODY;
 }
 
-/* The slot of a client's flow, or 0 with *found unset when no rule is for the port. */
-static __always_inline __u32 find_slot(__u32 vip, bool udp, __be32 client, __be16 client_port, __be16 port, bool *found)
+/* The slot of a flow, or 0 with *found unset when no rule is for the port. */
+static __always_inline __u32 find_slot(__u32 vip, bool udp, struct flow *f, bool v6, bool *found)
 {
 	struct ports *p = bpf_map_lookup_elem(&ports, &vip);
 	if (!p)
 		return 0;
-	__u8 byte = p->port[udp][bpf_ntohs(port)];
+	__u8 byte = p->port[udp][bpf_ntohs(f->port)];
 	__u32 key = byte & PORT_PAGE;
 	if (!key--)
 		return 0;
@@ -95,7 +103,7 @@ static __always_inline __u32 find_slot(__u32 vip, bool udp, __be32 client, __be1
 	if (!page)
 		return 0;
 	*found = true;
-	__u32 b = bucket(client, client_port, byte & PORT_BY_PORT);
+	__u32 b = bucket(page, f, v6, byte & PORT_BY_PORT);
 	return *(volatile __u32 *)&page->slot[b & (BUCKETS - 1)];
 }
 
@@ -143,25 +151,48 @@ static __always_inline __s32 sender(struct __sk_buff *skb)
 
 enum finding { SOCKET_NONE, SOCKET_COOKIE, SOCKET_REQUEST, SOCKET_IS };
 
+/* Where the headers of a packet are that may end a handshake by syncookie; no: a packet that cannot. */
+struct headers {
+	void *ip;
+	struct tcphdr *tcp;
+};
+
+static __always_inline bool ends_handshake(struct headers *h)
+{
+	return h->ip && h->tcp && h->tcp->ack && !h->tcp->syn && !h->tcp->rst && !h->tcp->fin;
+}
+
+static __always_inline struct bpf_sock *lookup(struct __sk_buff *skb, struct flow *f, bool v6)
+{
+	struct bpf_sock_tuple t = {};
+	if (!v6) {
+		t.ipv4.saddr = f->client.word[3];
+		t.ipv4.daddr = f->vip.word[3];
+		t.ipv4.sport = f->client_port;
+		t.ipv4.dport = f->port;
+		return bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+	}
+	__builtin_memcpy(t.ipv6.saddr, f->client.word, sizeof(t.ipv6.saddr));
+	__builtin_memcpy(t.ipv6.daddr, f->vip.word, sizeof(t.ipv6.daddr));
+	t.ipv6.sport = f->client_port;
+	t.ipv6.dport = f->port;
+	return bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv6), BPF_F_CURRENT_NETNS, 0);
+}
+
 /*
  * What the kernel has for an incoming flow. A listener is nothing, unless the segment ends a handshake that the
- * listener's syncookie began (ip and th given).
+ * listener's syncookie began.
  */
-static __always_inline enum finding find_socket(struct __sk_buff *skb, struct flow *f, struct iphdr *ip, struct tcphdr *th)
+static __always_inline enum finding find_socket(struct __sk_buff *skb, struct flow *f, bool v6, struct headers *h)
 {
 	enum finding found = SOCKET_IS;
-	struct bpf_sock_tuple t = {};
-	t.ipv4.saddr = f->saddr;
-	t.ipv4.daddr = f->daddr;
-	t.ipv4.sport = f->sport;
-	t.ipv4.dport = f->dport;
-	struct bpf_sock *sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+	struct bpf_sock *sk = lookup(skb, f, v6);
 	if (!sk)
 		return SOCKET_NONE;
 	if (sk->state == TCP_STATE_LISTEN) {
 		found = SOCKET_NONE;
-		if (ip && th && th->ack && !th->syn && !th->rst && !th->fin &&
-		    bpf_tcp_check_syncookie(sk, ip, sizeof(*ip), th, sizeof(*th)) == 0)
+		if (h && ends_handshake(h) &&
+		    bpf_tcp_check_syncookie(sk, h->ip, v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr), h->tcp, sizeof(*h->tcp)) == 0)
 			found = SOCKET_COOKIE;
 	} else if (sk->state == TCP_STATE_REQUEST) {
 		found = SOCKET_REQUEST;

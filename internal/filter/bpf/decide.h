@@ -13,7 +13,10 @@
 #define UNTOUCHED 0xffffffff
 #define TO(reason, id) ((reason) | (id) << 8)
 
-/* A packet to a VIP, after its headers are read. */
+/*
+ * A packet to a VIP, after its headers are read. Its address family is a constant that functions are given: the compiler makes
+ * a copy of them for each.
+ */
 struct packet {
 	struct flow flow;
 	__u32 slot;
@@ -47,11 +50,14 @@ static __always_inline __u32 end_of_chain(struct packet *p)
 }
 
 /* The slot says ask: sockets first, then the next host that may have the connection. */
-static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet *p)
+static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet *p, bool v6)
 {
-	struct iphdr *ip = p->quoted ? NULL : direct(skb, ETH_HLEN, sizeof(*ip));
-	struct tcphdr *th = p->quoted ? NULL : direct(skb, p->l4, sizeof(*th));
-	enum finding found = find_socket(skb, &p->flow, ip, th);
+	struct headers h = {};
+	if (!p->quoted) {
+		h.ip = direct(skb, ETH_HLEN, v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+		h.tcp = direct(skb, p->l4, sizeof(*h.tcp));
+	}
+	enum finding found = find_socket(skb, &p->flow, v6, &h);
 	if (found != SOCKET_NONE)
 		return found == SOCKET_COOKIE ? ACCEPT_COOKIE : ACCEPT_SOCKET;
 	__u32 owner = slot_owner(p->slot), next = slot_second(p->slot), me = self();
@@ -70,16 +76,16 @@ static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet 
 	return DROP_NO_SOCKET;
 }
 
-static __always_inline __u32 decide_known(struct __sk_buff *skb, struct packet *p)
+static __always_inline __u32 decide_known(struct __sk_buff *skb, struct packet *p, bool v6)
 {
 	__u32 owner = slot_owner(p->slot);
 	if (slot_flags(p->slot) & SLOT_ASK)
-		return decide_asking(skb, p);
+		return decide_asking(skb, p, v6);
 	if (owner == self())
 		return ACCEPT_OWNER;
 	if (owner != NOBODY && sender(skb) == NONE)
 		return TO(FORWARD_OWNER, owner);
-	return find_socket(skb, &p->flow, NULL, NULL) != SOCKET_NONE ? ACCEPT_SOCKET : DROP_NO_SOCKET;
+	return find_socket(skb, &p->flow, v6, NULL) != SOCKET_NONE ? ACCEPT_SOCKET : DROP_NO_SOCKET;
 }
 
 #endif

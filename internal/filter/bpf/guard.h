@@ -27,15 +27,14 @@ static __always_inline bool elsewhere(__u32 slot, __u32 self)
 	return !(slot_flags(slot) & SLOT_LAST);
 }
 
-/* f is the flow as its client sends it. */
-static __always_inline int guard(struct __sk_buff *skb, __u32 vip, struct flow *f)
+static __always_inline int guard(struct __sk_buff *skb, __u32 vip, struct flow *f, bool v6)
 {
 	bool found = false;
-	__u32 slot = find_slot(vip, false, f->saddr, f->sport, f->dport, &found);
+	__u32 slot = find_slot(vip, false, f, v6, &found);
 	if (!found || !elsewhere(slot, self()))
 		return PASS;
 	/* A request socket is no connection yet: it is what two hosts have when both answered the SYN. */
-	if (find_socket(skb, f, NULL, NULL) == SOCKET_IS || permitted(f))
+	if (find_socket(skb, f, v6, NULL) == SOCKET_IS || permitted(f))
 		return PASS;
 	count(GUARD_RESET);
 	return TC_ACT_SHOT;
@@ -49,14 +48,15 @@ static __always_inline int egress_ip4(struct __sk_buff *skb)
 	__u32 header = ip->ihl * 4;
 	if (ip->protocol != IPPROTO_TCP || header < sizeof(*ip) || ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
 		return PASS;
-	struct flow f = { .saddr = ip->daddr, .daddr = ip->saddr };
+	__be32 from = ip->saddr;
+	struct flow f = { .client = mapped(ip->daddr), .vip = mapped(from) };
 	struct tcphdr *th = header_at(skb, ETH_HLEN + header, sizeof(*th));
 	if (!th || !th->rst || th->ack)
 		return PASS;
-	f.sport = th->dest;
-	f.dport = th->source;
-	__s32 vip = find_vip(f.daddr);
-	return vip == NONE ? PASS : guard(skb, vip, &f);
+	f.client_port = th->dest;
+	f.port = th->source;
+	__s32 vip = find_vip(from);
+	return vip == NONE ? PASS : guard(skb, vip, &f, false);
 }
 
 #endif

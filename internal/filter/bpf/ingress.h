@@ -71,7 +71,7 @@ static __always_inline __u32 datagram_length(struct __sk_buff *skb, __u16 total)
 	return skb->gso_size ? rest : 0;
 }
 
-static __always_inline __u32 decide_tcp(struct __sk_buff *skb, struct packet *p, __u32 vip, __u32 room)
+static __always_inline __u32 decide_tcp(struct __sk_buff *skb, struct packet *p, bool v6, __u32 vip, __u32 room)
 {
 	bool found = false;
 	struct tcphdr *th = header_at(skb, p->l4, sizeof(*th));
@@ -80,24 +80,24 @@ static __always_inline __u32 decide_tcp(struct __sk_buff *skb, struct packet *p,
 	__u32 length = th->doff * 4;
 	if (length < sizeof(*th) || length > room)
 		return DROP_MALFORMED;
-	p->flow.sport = th->source;
-	p->flow.dport = th->dest;
+	p->flow.client_port = th->source;
+	p->flow.port = th->dest;
 	bool new = th->syn && !th->ack;
-	p->slot = find_slot(vip, false, p->flow.saddr, p->flow.sport, p->flow.dport, &found);
+	p->slot = find_slot(vip, false, &p->flow, v6, &found);
 	if (!found)
 		return DROP_NO_RULE;
-	return new ? decide_new(skb, p) : decide_known(skb, p);
+	return new ? decide_new(skb, p) : decide_known(skb, p, v6);
 }
 
-static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p, __u32 vip, __u32 room)
+static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p, bool v6, __u32 vip, __u32 room)
 {
 	bool found = false;
 	struct udphdr *uh = header_at(skb, p->l4, sizeof(*uh));
 	if (!uh || room < sizeof(*uh))
 		return DROP_MALFORMED;
-	p->flow.sport = uh->source;
-	p->flow.dport = uh->dest;
-	p->slot = find_slot(vip, true, p->flow.saddr, p->flow.sport, p->flow.dport, &found);
+	p->flow.client_port = uh->source;
+	p->flow.port = uh->dest;
+	p->slot = find_slot(vip, true, &p->flow, v6, &found);
 	return found ? decide_new(skb, p) : DROP_NO_RULE;
 }
 
@@ -121,19 +121,19 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 		return DROP_MALFORMED;
 	if (type != ICMP_UNREACHABLE && type != ICMP_EXCEEDED && type != ICMP_PARAMETER)
 		return director;
-	if (bpf_skb_load_bytes(skb, quote, &ip, sizeof(ip)) || ip.saddr != p->flow.daddr || ip.ihl < 5 ||
+	if (bpf_skb_load_bytes(skb, quote, &ip, sizeof(ip)) || ip.saddr != p->flow.vip.word[3] || ip.ihl < 5 ||
 	    ip.frag_off & bpf_htons(FRAGMENT_OFFSET) || (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
 	    bpf_skb_load_bytes(skb, quote + ip.ihl * 4, port, sizeof(port)))
 		return director;
 	p->quoted = true;
-	p->flow.saddr = ip.daddr;
-	p->flow.sport = port[1];
-	p->flow.dport = port[0];
-	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, ip.daddr, port[1], port[0], &found);
+	p->flow.client = mapped(ip.daddr);
+	p->flow.client_port = port[1];
+	p->flow.port = port[0];
+	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, &p->flow, false, &found);
 	if (!found)
 		return director;
 	if (ip.protocol == IPPROTO_TCP)
-		return decide_known(skb, p);
+		return decide_known(skb, p, false);
 	if (slot_owner(p->slot) == self())
 		return ACCEPT_ICMP;
 	return slot_owner(p->slot) != NOBODY && sender(skb) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
@@ -141,7 +141,7 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 
 static __always_inline struct datagram datagram_of(struct iphdr *ip)
 {
-	struct datagram d = { .saddr = ip->saddr, .daddr = ip->daddr, .id = ip->id, .protocol = ip->protocol };
+	struct datagram d = { .from = mapped(ip->saddr), .to = mapped(ip->daddr), .id = ip->id, .protocol = ip->protocol };
 	return d;
 }
 
@@ -149,9 +149,9 @@ static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return decide_tcp(skb, p, index, room);
+		return decide_tcp(skb, p, false, index, room);
 	case IPPROTO_UDP:
-		return decide_udp(skb, p, index, room);
+		return decide_udp(skb, p, false, index, room);
 	case IPPROTO_ICMP:
 		return decide_icmp(skb, p, index, vip);
 	}
@@ -170,7 +170,7 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 		return TC_ACT_SHOT;
 	}
 	struct datagram d = {};
-	struct packet p = { .flow.saddr = ip->saddr, .flow.daddr = ip->daddr };
+	struct packet p = { .flow.client = mapped(ip->saddr), .flow.vip = mapped(ip->daddr) };
 	__u32 header = ip->ihl * 4, total = datagram_length(skb, bpf_ntohs(ip->tot_len)), verdict;
 	__u16 fragment = ip->frag_off & bpf_htons(FRAGMENT_MORE | FRAGMENT_OFFSET);
 	__u8 protocol = ip->protocol;

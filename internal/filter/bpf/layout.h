@@ -11,6 +11,7 @@
 #include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
@@ -19,7 +20,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define LAYOUT 1
+#define LAYOUT 2
 #define BUCKETS 4096
 #define NOBODY 255
 #define NONE (-1)
@@ -103,7 +104,15 @@ struct ports {
 	__u8 port[2][65536];
 };
 
+/* What of a client's address counts in its bucket: all of it, or its network. */
+struct rule {
+	__be32 mask4;
+	__be32 mask6[4];
+	__u32 pad;
+};
+
 struct page {
+	struct rule rule;
 	__u32 slot[BUCKETS];
 };
 
@@ -127,16 +136,21 @@ struct mac {
 	__u16 pad;
 };
 
-struct datagram {
-	__be32 saddr, daddr;
-	__be16 id;
-	__u8 protocol;
-	__u8 pad;
+/* An address: IPv4 as ::ffff:a.b.c.d, so that tables have one key for both. */
+struct address {
+	__be32 word[4];
 };
 
+struct datagram {
+	struct address from, to;
+	__be32 id;
+	__u32 protocol;
+};
+
+/* A flow as its client sends it. */
 struct flow {
-	__be32 saddr, daddr;
-	__be16 sport, dport;
+	struct address client, vip;
+	__be16 client_port, port;
 };
 
 /* Sizes of the tables that the agent does not set: entries that age out or are bounded by hosts and interfaces. */
