@@ -84,7 +84,8 @@ func (g *Networks) openCast(o NetworksOptions, n *one) (*cast, error) {
 		return path, nil
 	}
 	log := o.Log.With("network", n.Name, "path", "multicast")
-	c.start(Options{Self: o.Self, Peers: make([]netip.AddrPort, len(o.Hosts)), Codec: codec, Log: log, talk: g.talk},
+	c.start(Options{Self: o.Self, Peers: make([]netip.AddrPort, len(o.Hosts)), Codec: codec, Log: log, talk: g.talk,
+		breath: breathOf(len(o.Hosts), o.Silence)},
 		follow(len(o.Hosts), find, open, slog.New(slog.DiscardHandler)), g.wake)
 	for id, host := range o.Hosts {
 		if n.followed == nil && member.ID(id) != o.Self {

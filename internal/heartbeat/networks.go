@@ -113,7 +113,7 @@ func (g *Networks) openOne(o NetworksOptions, each NetworkOptions, first bool) (
 		return nil, err
 	}
 	log := o.Log.With("network", each.Name)
-	options := Options{Self: o.Self, Local: o.Hosts[o.Self], Peers: o.Hosts, Codec: codec, Log: log, talk: g.talk}
+	options := Options{Self: o.Self, Local: o.Hosts[o.Self], Peers: o.Hosts, Codec: codec, Log: log, talk: g.talk, breath: breathOf(len(o.Hosts), o.Silence)}
 	if err := options.check(); err != nil {
 		return nil, err
 	}
