@@ -47,6 +47,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	sweep(logOf(o.Log))
 	if err := s.claim(); err != nil {
 		if s.OwnDir {
 			err = errors.Join(err, s.removeDir())
@@ -103,6 +104,9 @@ func newState(o Options) (*state, error) {
 		return nil, errors.New("make lab: network namespaces need root: run it with sudo")
 	}
 	s := &state{Name: o.Name, Dir: o.Dir, Binary: o.Binary, Detached: o.Detached, Nodes: nodes, Networks: o.Networks}
+	if s.Owner, err = owner(); err != nil {
+		return nil, err
+	}
 	if s.Binary != "" {
 		if s.Binary, err = absolute(s.Binary); err != nil {
 			return nil, fmt.Errorf("find muster: %w", err)
@@ -140,11 +144,16 @@ func canonical(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
-func newLab(s *state, log *slog.Logger) *Lab {
+// logOf is the log given, or none.
+func logOf(log *slog.Logger) *slog.Logger {
 	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+		return slog.New(slog.DiscardHandler)
 	}
-	l := &Lab{networks: s.Networks, name: s.Name, dir: s.Dir, binary: s.Binary, detached: s.Detached, nodes: s.Nodes, log: log,
+	return log
+}
+
+func newLab(s *state, log *slog.Logger) *Lab {
+	l := &Lab{networks: s.Networks, name: s.Name, dir: s.Dir, binary: s.Binary, detached: s.Detached, nodes: s.Nodes, log: logOf(log),
 		spaces: make(map[string]*space)}
 	l.sw = openSpace(l.switchName())
 	for _, n := range l.nodes {

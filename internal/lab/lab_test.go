@@ -136,8 +136,9 @@ func TestDownUnmountsWhatAgentsMounted(t *testing.T) {
 	}
 }
 
-func TestOpenedLabCanBeTakenDownAfterItsOwnerWasKilled(t *testing.T) {
-	const name = "orphan"
+// orphan is a lab whose process was killed, and its directory. An agent runs in it until then.
+func orphan(t *testing.T, name string) (l *lab.Lab, dir string) {
+	t.Helper()
 	owner := exec.Command(os.Args[0])
 	owner.Env = append(os.Environ(), asOwner+"="+name)
 	owner.Stderr = os.Stderr
@@ -152,9 +153,7 @@ func TestOpenedLabCanBeTakenDownAfterItsOwnerWasKilled(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the owner did not build its lab: %v", err)
 	}
-	dir := strings.TrimSpace(line)
-	l, err := lab.Open(name)
-	if err != nil {
+	if l, err = lab.Open(name); err != nil {
 		t.Fatal(err)
 	}
 	agent, err := l.Host("a").Agent()
@@ -170,11 +169,31 @@ func TestOpenedLabCanBeTakenDownAfterItsOwnerWasKilled(t *testing.T) {
 	if err := agent.Wait(ctx); err != nil {
 		t.Errorf("the agent outlives the process that started it: %v", err)
 	}
+	return l, strings.TrimSpace(line)
+}
+
+func TestOpenedLabCanBeTakenDownAfterItsOwnerWasKilled(t *testing.T) {
+	const name = "orphan"
+	l, dir := orphan(t, name)
 	if err := l.Down(); err != nil {
 		t.Fatal(err)
 	}
 	for _, left := range leftovers(t, name, dir) {
 		t.Errorf("left behind: %s", left)
+	}
+}
+
+func TestUpRemovesTheLabsOfKilledProcesses(t *testing.T) {
+	const name = "orphan2"
+	l, dir := orphan(t, name)
+	l.Close()
+	living := up(t, lab.Options{Hosts: 1})
+	up(t, lab.Options{Hosts: 1})
+	for _, left := range leftovers(t, name, dir) {
+		t.Errorf("left behind: %s", left)
+	}
+	if _, err := lab.Open(living.Name()); err != nil {
+		t.Errorf("a lab of a process that lives was removed: %v", err)
 	}
 }
 

@@ -22,6 +22,7 @@ type state struct {
 	OwnDir    bool     `json:"own_dir"` // Dir was made by Up and goes with the lab
 	Binary    string   `json:"binary"`
 	Detached  bool     `json:"detached"`
+	Owner     record   `json:"owner"` // the process that the lab ends with, unless it is detached
 	Nodes     []node   `json:"nodes"`
 	Networks  int      `json:"networks,omitempty"`
 	Processes []record `json:"processes,omitempty"`
