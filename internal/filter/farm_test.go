@@ -30,9 +30,9 @@ type farmHost struct {
 }
 
 type farmOptions struct {
-	hosts     int
-	broadcast bool
-	options   func(host int) Options
+	hosts   int
+	shared  bool // every host takes in multiMAC, and ARP names it
+	options func(host int) Options
 }
 
 // newFarm makes hosts whose filters know each other, with a lease, host 0 as director, and an echo server on each that
@@ -52,7 +52,7 @@ func newFarm(t testing.TB, o farmOptions) *farm {
 		if o.options != nil {
 			options = o.options(i)
 		}
-		h.open(i, options, o.broadcast)
+		h.open(i, options, o.shared)
 		h.meet(f.hosts)
 		h.do(func() error { return h.f.Attach(h.ifindex) })
 		h.serve()
@@ -60,7 +60,7 @@ func newFarm(t testing.TB, o farmOptions) *farm {
 	return f
 }
 
-func (h *farmHost) open(self int, o Options, broadcast bool) {
+func (h *farmHost) open(self int, o Options, shared bool) {
 	h.t.Helper()
 	f, err := Open(o)
 	if err != nil {
@@ -68,15 +68,19 @@ func (h *farmHost) open(self int, o Options, broadcast bool) {
 	}
 	h.t.Cleanup(func() { _ = h.try(f.Close) })
 	h.f = f
-	h.configure(self, broadcast)
+	h.configure(self, shared)
 	f.SetLease(BootTime() + time.Hour)
 }
 
-func (h *farmHost) configure(self int, broadcast bool) {
+func (h *farmHost) configure(self int, shared bool) {
 	h.t.Helper()
+	vip := VIP{Address: testVIP, Interface: h.ifindex, MAC: h.mac}
+	if shared {
+		vip.Answer, vip.Taken = multiMAC, []net.HardwareAddr{multiMAC}
+	}
 	err := h.f.Configure(Setup{
 		Self: uint8(self),
-		VIPs: []VIP{{Address: testVIP, Interface: h.ifindex, MAC: h.mac, Broadcast: broadcast}},
+		VIPs: []VIP{vip},
 		Rules: []Rule{
 			{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
 			{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},

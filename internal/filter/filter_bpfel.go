@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	filterMapAddresses      = "addresses"
+	filterMapAsked          = "asked"
 	filterMapCounters       = "counters"
 	filterMapDatagrams      = "datagrams"
 	filterMapHost           = "host"
@@ -83,6 +84,7 @@ type filterProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type filterMapSpecs struct {
 	Addresses *ebpf.MapSpec `ebpf:"addresses"`
+	Asked     *ebpf.MapSpec `ebpf:"asked"`
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
 	Datagrams *ebpf.MapSpec `ebpf:"datagrams"`
 	Host      *ebpf.MapSpec `ebpf:"host"`
@@ -123,6 +125,7 @@ func (o *filterObjects) Close() error {
 // It can be passed to loadFilterObjects or ebpf.CollectionSpec.LoadAndAssign.
 type filterMaps struct {
 	Addresses *ebpf.Map `ebpf:"addresses"`
+	Asked     *ebpf.Map `ebpf:"asked"`
 	Counters  *ebpf.Map `ebpf:"counters"`
 	Datagrams *ebpf.Map `ebpf:"datagrams"`
 	Host      *ebpf.Map `ebpf:"host"`
@@ -139,6 +142,7 @@ type filterMaps struct {
 func (m *filterMaps) Close() error {
 	return _FilterClose(
 		m.Addresses,
+		m.Asked,
 		m.Counters,
 		m.Datagrams,
 		m.Host,

@@ -129,7 +129,7 @@ func TestDirectorStaysWhenTheSetupChanges(t *testing.T) {
 	if err := b.f.SetDirector(0, true); err != nil {
 		t.Fatal(err)
 	}
-	b.setup(false)
+	b.setup()
 	b.expect(t, ingress, fromClient(icmp).frame(), passed, []Reason{AcceptICMP}, nil)
 	if err := b.f.SetDirector(1, true); !errors.Is(err, ErrSetup) {
 		t.Errorf("director of an address that is not there: %v", err)

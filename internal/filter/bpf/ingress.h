@@ -4,6 +4,7 @@
 #define MUSTER_INGRESS_H
 
 #include "decide.h"
+#include "frame.h"
 
 /* A packet that goes round between hosts that disagree must end: each host after the first takes one from its TTL. */
 static __always_inline bool lower_ttl(struct __sk_buff *skb)
@@ -43,18 +44,21 @@ static __always_inline int forward(struct __sk_buff *skb, struct vip *vip, __u32
 	return bpf_redirect(skb->ifindex, 0);
 }
 
-static __always_inline int act(struct __sk_buff *skb, struct vip *vip, __u32 verdict)
+/*
+ * The stack takes TCP only from frames to its own MAC: one to the cluster's is made to look like that. The owner has such a
+ * frame itself, so it is not forwarded to the owner.
+ */
+static __always_inline int act(struct __sk_buff *skb, struct vip *vip, bool all, __u32 verdict)
 {
 	__u32 reason = verdict & 0xff;
-	bool broadcast = vip->flags & VIP_BROADCAST;
 	if (reason <= LAST_ACCEPT) {
-		if (broadcast && skb->pkt_type != PACKET_HOST)
+		if (all)
 			bpf_skb_change_type(skb, PACKET_HOST);
 		count(reason);
 		return PASS;
 	}
 	if (reason <= LAST_FORWARD) {
-		if (!broadcast)
+		if (!all || reason == FORWARD_NEXT)
 			return forward(skb, vip, verdict);
 		reason = DROP_SEEN_BY_OTHERS;
 	}
@@ -107,6 +111,15 @@ static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p,
 #define ICMP_HEADER 8
 
 /*
+ * Whether this host answers echo requests: exactly one does. Where all have the frame, a director whose agent has died would
+ * answer beside its successor.
+ */
+static __always_inline bool directs(struct vip *vip, struct packet *p)
+{
+	return vip->flags & VIP_DIRECTOR && (!p->all || lease_valid());
+}
+
+/*
  * An error about a packet that left with the VIP as source belongs to that packet's connection: else the owner would never
  * learn the path's MTU. Everything else is the director's.
  */
@@ -116,7 +129,7 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 	__be16 port[2];
 	struct iphdr ip;
 	bool found = false;
-	__u32 director = vip->flags & VIP_DIRECTOR ? ACCEPT_ICMP : DROP_ICMP, quote = p->l4 + ICMP_HEADER;
+	__u32 director = directs(vip, p) ? ACCEPT_ICMP : DROP_ICMP, quote = p->l4 + ICMP_HEADER;
 	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)))
 		return DROP_MALFORMED;
 	if (type != ICMP_UNREACHABLE && type != ICMP_EXCEEDED && type != ICMP_PARAMETER)
@@ -136,7 +149,7 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 		return decide_known(skb, p, false);
 	if (slot_owner(p->slot) == self())
 		return ACCEPT_ICMP;
-	return slot_owner(p->slot) != NOBODY && sender(skb) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
+	return slot_owner(p->slot) != NOBODY && forwarder(skb, p) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
 }
 
 static __always_inline struct datagram datagram_of(struct iphdr *ip)
@@ -163,30 +176,31 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 	struct vip *vip = bpf_map_lookup_elem(&vips, &index);
 	if (!vip)
 		return PASS;
-	if (skb->pkt_type != PACKET_HOST && !(vip->flags & VIP_BROADCAST)) {
-		if (skb->pkt_type == PACKET_OTHERHOST)
-			return PASS; /* a switch flooded it and we listen to everything: another host's business */
+	enum addressed whom = addressed(skb, vip);
+	if (whom == TO_OTHER)
+		return PASS; /* another host's business */
+	if (whom == TO_NOBODY) {
 		count(DROP_FRAME);
 		return TC_ACT_SHOT;
 	}
 	struct datagram d = {};
-	struct packet p = { .flow.client = mapped(ip->saddr), .flow.vip = mapped(ip->daddr) };
+	struct packet p = { .flow.client = mapped(ip->saddr), .flow.vip = mapped(ip->daddr), .all = whom == TO_ALL };
 	__u32 header = ip->ihl * 4, total = datagram_length(skb, bpf_ntohs(ip->tot_len)), verdict;
 	__u16 fragment = ip->frag_off & bpf_htons(FRAGMENT_MORE | FRAGMENT_OFFSET);
 	__u8 protocol = ip->protocol;
 	p.l4 = ETH_HLEN + header;
 	if (ip->version != 4 || header < sizeof(*ip) || total < header)
-		return act(skb, vip, DROP_MALFORMED);
+		return act(skb, vip, p.all, DROP_MALFORMED);
 	if (fragment)
 		d = datagram_of(ip);
 	if (fragment & bpf_htons(FRAGMENT_OFFSET)) { /* has no ports: what was decided for the first holds */
 		__u32 *kept = bpf_map_lookup_elem(&datagrams, &d);
-		return act(skb, vip, kept ? *kept : DROP_FRAGMENT);
+		return act(skb, vip, p.all, kept ? *kept : DROP_FRAGMENT);
 	}
 	verdict = decide(skb, &p, index, vip, protocol, total - header);
 	if (fragment && verdict != UNTOUCHED)
 		bpf_map_update_elem(&datagrams, &d, &verdict, BPF_ANY);
-	return verdict == UNTOUCHED ? PASS : act(skb, vip, verdict);
+	return verdict == UNTOUCHED ? PASS : act(skb, vip, p.all, verdict);
 }
 
 static __always_inline int ingress_ip4(struct __sk_buff *skb)

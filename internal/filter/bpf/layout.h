@@ -38,7 +38,6 @@
 
 /* Flags of a VIP. */
 #define VIP_DIRECTOR 1
-#define VIP_BROADCAST 2
 
 /* Bits of a port's byte: the slot page of its rule plus one, and whether the source port counts. Zero: no rule. */
 #define PORT_PAGE 0x7f
@@ -92,11 +91,18 @@ struct address_table {
 	__u64 entry[(1 << ADDRESS_BITS) + ADDRESS_PROBES];
 };
 
+/*
+ * MACs in words are one store for the agent: their bytes in the order of the wire, then two of zero; a word of zero is none.
+ * taken: the cluster's MACs, at which every host gets a frame: today's, and the one before a change of delivery.
+ */
+#define TAKEN 2
 struct vip {
 	__u32 flags;
 	__u32 ifindex;
-	__u8 mac[ETH_ALEN];
+	__u8 mac[ETH_ALEN]; /* of the interface */
 	__u16 pad;
+	__u64 answer; /* the MAC that neighbours are told */
+	__u64 taken[TAKEN];
 };
 
 /* The rule of each port: TCP first, UDP second. */
@@ -160,6 +166,7 @@ struct flow {
 #define MAX_PEERS 1024
 #define MAX_DATAGRAMS 4096
 #define MAX_PERMITS 1024
+#define MAX_ASKED 4096
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -250,6 +257,14 @@ struct {
 	__type(key, struct flow);
 	__type(value, __u64);
 } permits SEC(".maps");
+
+/* Flows of which a frame that every host has was sent along the chain, and when (CLOCK_BOOTTIME). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_ASKED);
+	__type(key, struct flow);
+	__type(value, __u64);
+} asked SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
