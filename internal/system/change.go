@@ -20,6 +20,9 @@ const (
 	KindPins      Kind = "pins"      // a directory of pinned programs, maps and links
 	KindDirectory Kind = "directory" // a directory below the run directory; removed when empty
 	KindFile      Kind = "file"      // a file or socket below the run directory
+
+	KindReception  Kind = "reception"  // a MAC beside its own that an interface takes in
+	KindMembership Kind = "membership" // of a multicast group, on an interface
 )
 
 // The states of everything but sysctls, whose states are their values. Gone is the state of what belonged to an interface that is
@@ -42,9 +45,10 @@ const (
 // Change is one thing about the host that Muster wants otherwise than it found it.
 type Change struct {
 	Kind   Kind         `json:"kind"`
-	Link   string       `json:"link,omitempty"`   // address: the interface's name
-	Prefix netip.Prefix `json:"prefix,omitzero"`  // address
-	Scope  Scope        `json:"scope,omitempty"`  // address
+	Link   string       `json:"link,omitempty"`   // address, reception, membership: the interface's name
+	Prefix netip.Prefix `json:"prefix,omitzero"`  // address, membership
+	Scope  Scope        `json:"scope,omitempty"`  // address, membership
+	MAC    string       `json:"mac,omitempty"`    // reception, as net.HardwareAddr writes it
 	NoDAD  bool         `json:"no_dad,omitempty"` // address: IPv6 without duplicate address detection
 	Sysctl string       `json:"sysctl,omitempty"` // sysctl: path below /proc/sys, such as net/ipv4/conf/eth0/arp_ignore
 	Path   string       `json:"path,omitempty"`   // the others: relative to the run directory
@@ -60,6 +64,10 @@ func (c Change) What() string {
 		return fmt.Sprintf("address %s on %s", c.Prefix, c.Link)
 	case KindSysctl:
 		return "sysctl " + c.Sysctl
+	case KindReception:
+		return fmt.Sprintf("reception of %s on %s", c.MAC, c.Link)
+	case KindMembership:
+		return fmt.Sprintf("membership of %s on %s", c.Prefix.Addr(), c.Link)
 	default:
 		return fmt.Sprintf("%s %s", c.Kind, c.Path)
 	}
@@ -67,7 +75,11 @@ func (c Change) What() string {
 
 // watched says whether Verify looks at the change. Files and pins have owners that look after them.
 func (c Change) watched() bool {
-	return c.Kind == KindAddress || c.Kind == KindSysctl || c.Kind == KindMount
+	switch c.Kind {
+	case KindAddress, KindSysctl, KindMount, KindReception, KindMembership:
+		return true
+	}
+	return false
 }
 
 var (
@@ -78,11 +90,18 @@ var (
 
 // validate refuses everything that this package would not have written: the journal is read by root.
 func (c Change) validate() error {
+	if c.MAC != "" && c.Kind != KindReception {
+		return fmt.Errorf("%w: stray field in %s", ErrMalformed, c.What())
+	}
 	switch c.Kind {
 	case KindAddress:
 		return c.validateAddress()
 	case KindSysctl:
 		return c.validateSysctl()
+	case KindReception:
+		return c.validateReception()
+	case KindMembership:
+		return c.validateMembership()
 	case KindMount, KindPins, KindDirectory, KindFile:
 		return c.validatePath()
 	default:
@@ -94,8 +113,8 @@ func (c Change) validateAddress() error {
 	if c.Sysctl != "" || c.Path != "" || !twoStates(c) {
 		return fmt.Errorf("%w: stray field in %s", ErrMalformed, c.What())
 	}
-	if !linkShape.MatchString(c.Link) || c.Link == "." || c.Link == ".." {
-		return fmt.Errorf("%w: interface name %q", ErrMalformed, c.Link)
+	if err := validateLink(c.Link); err != nil {
+		return err
 	}
 	a := c.Prefix.Addr()
 	if !c.Prefix.IsValid() || a.Zone() != "" || a.Is4In6() || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() {

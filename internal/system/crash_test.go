@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -23,6 +24,8 @@ func everything(j *Journal) error {
 		j.AddAddress("lo", vip(100)),
 		j.SetSysctl("net/ipv4/conf/eth0/arp_announce", "2"),
 		j.RaiseSysctl("net/ipv4/conf/eth0/arp_ignore", 1),
+		j.Receive("eth0", net.HardwareAddr{2, 0xbf, 10, 77, 0, 100}),
+		j.Join("eth0", netip.MustParseAddr("239.255.0.100")),
 	)
 }
 
@@ -36,7 +39,7 @@ func undo(t testing.TB) func(*Journal) {
 
 func TestUndoAfterDeathAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		for step := 1; step <= 6; step++ {
+		for step := 1; step <= 8; step++ {
 			t.Run(fmt.Sprintf("step %d after=%v", step, after), func(t *testing.T) {
 				host, dir := newHost(), memoryDir(t)
 				host.dieAt, host.after = step, after
@@ -55,7 +58,7 @@ func TestUndoAfterDeathAtEveryStep(t *testing.T) {
 
 func TestUndoDiesAtEveryStepAndIsContinued(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		for step := 1; step <= 6; step++ {
+		for step := 1; step <= 8; step++ {
 			t.Run(fmt.Sprintf("step %d after=%v", step, after), func(t *testing.T) {
 				host, dir := newHost(), memoryDir(t)
 				host.process(t, dir, func(j *Journal) {

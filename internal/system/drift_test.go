@@ -107,7 +107,7 @@ func TestAVanishedInterfaceIsAnErrorNotAPanic(t *testing.T) {
 	host, j, _ := drifting(t)
 	host.gone = "eth0"
 	d := j.Restore()
-	if len(d) != 2 || d[0].Found != Gone || d[0].Err == nil {
+	if len(d) != 4 || d[0].Found != Gone || d[0].Err == nil {
 		t.Errorf("told %+v", d)
 	}
 	if err := j.Undo(); err != nil {

@@ -70,8 +70,8 @@ func TestWhatASecondProcessFinds(t *testing.T) {
 		left  string // kinds, in order
 		err   error
 	}{
-		{name: "same place", here: Place{Boot: "b1", Cookie: 7, Inode: 100}, left: "directory mount pins file address sysctl sysctl"},
-		{name: "same place, old kernel", here: Place{Boot: "b1", Inode: 100}, left: "directory mount pins file address sysctl sysctl"},
+		{name: "same place", here: Place{Boot: "b1", Cookie: 7, Inode: 100}, left: "directory mount pins file address sysctl sysctl reception membership"},
+		{name: "same place, old kernel", here: Place{Boot: "b1", Inode: 100}, left: "directory mount pins file address sysctl sysctl reception membership"},
 		{name: "after a reboot", here: Place{Boot: "b2", Cookie: 7, Inode: 100}, alive: true, left: "directory file"},
 		{name: "namespace gone", here: Place{Boot: "b1", Cookie: 9, Inode: 100}, left: "directory mount pins file"},
 		{name: "namespace elsewhere", here: Place{Boot: "b1", Cookie: 9, Inode: 200}, alive: true, err: ErrNamespace},

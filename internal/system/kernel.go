@@ -28,8 +28,10 @@ var _ kernel = linux{}
 
 func (linux) look(dir string, c Change) (string, error) {
 	switch c.Kind {
-	case KindAddress:
+	case KindAddress, KindMembership:
 		return lookAddress(c)
+	case KindReception:
+		return lookReception(c)
 	case KindSysctl:
 		return readSysctl(c.Sysctl)
 	case KindMount:
@@ -41,8 +43,10 @@ func (linux) look(dir string, c Change) (string, error) {
 
 func (linux) set(dir string, c Change, state string) error {
 	switch c.Kind {
-	case KindAddress:
+	case KindAddress, KindMembership:
 		return setAddress(c, state)
+	case KindReception:
+		return setReception(c, state)
 	case KindSysctl:
 		return writeSysctl(c.Sysctl, state)
 	case KindMount:
@@ -79,7 +83,7 @@ func lookAddress(c Change) (string, error) {
 	}
 	want := netlinkAddr(c)
 	for _, a := range list {
-		if a.Equal(*want) {
+		if a.Equal(*want) && a.Flags&want.Flags&unix.IFA_F_MCAUTOJOIN == want.Flags&unix.IFA_F_MCAUTOJOIN {
 			return Present, nil
 		}
 	}
@@ -99,13 +103,21 @@ func setAddress(c Change, state string) error {
 	} else {
 		err = netlink.AddrAdd(link, netlinkAddr(c))
 		if errors.Is(err, unix.EEXIST) {
-			return nil
+			return inTheWay(c)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("make %s %s: %w", c.What(), state, err)
 	}
 	return nil
+}
+
+// inTheWay: an address that is there already is what was wanted, unless it stands for a membership that it does not bring.
+func inTheWay(c Change) error {
+	if c.Kind != KindMembership {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has the address %s without the membership: run `ip address del %s dev %s`", ErrInTheWay, c.Link, c.Prefix, c.Prefix, c.Link)
 }
 
 func family(c Change) int {
@@ -123,6 +135,12 @@ func netlinkAddr(c Change) *netlink.Addr {
 	}
 	if c.NoDAD && a.Is6() {
 		addr.Flags = unix.IFA_F_NODAD
+	}
+	if c.Kind == KindMembership {
+		addr.Flags = unix.IFA_F_MCAUTOJOIN | unix.IFA_F_NOPREFIXROUTE
+		if a.Is6() {
+			addr.Flags |= unix.IFA_F_NODAD
+		}
 	}
 	return addr
 }

@@ -48,6 +48,10 @@ func onRealHost(j *Journal) error {
 		j.SetSysctl("net/ipv4/conf/eth0.5/arp_announce", "1"),
 		j.SetSysctl("net/ipv4/conf/eth0.5/arp_announce", "2"),
 		j.RaiseSysctl("net/ipv4/conf/eth0.5/arp_ignore", 1),
+		j.Receive("eth0.5", clusterMAC(2)),
+		j.Receive("eth0.5", clusterMAC(3)),
+		j.Join("eth0.5", netip.MustParseAddr("239.255.0.100")),
+		j.Join("eth0.5", netip.MustParseAddr("ff15::bf:1:64")),
 	)
 	return errors.Join(err, os.WriteFile(filepath.Join(j.Dir(), "control.sock"), nil, 0o600))
 }
@@ -88,6 +92,18 @@ func snapshot(t *testing.T, dir string) string {
 		if !a.IP.IsLinkLocalUnicast() { // comes by itself, some time after the link is up
 			all = append(all, fmt.Sprintf("address %s dev %d scope %d", a.IPNet, a.LinkIndex, a.Scope))
 		}
+	}
+	for name, file := range map[string]string{"multicast": "dev_mcast", "igmp": "igmp", "mld": "igmp6"} {
+		data, err := os.ReadFile("/proc/thread-self/net/" + file)
+		mustDo(t, err)
+		for line := range strings.Lines(string(data)) {
+			all = append(all, name+" "+strings.Join(strings.Fields(line), " "))
+		}
+	}
+	filter, err := netlink.NeighListExecute(netlink.Ndmsg{Family: unix.AF_BRIDGE})
+	mustDo(t, err)
+	for _, n := range filter {
+		all = append(all, fmt.Sprintf("takes in %s dev %d", n.HardwareAddr, n.LinkIndex))
 	}
 	settings, err := filepath.Glob("/proc/sys/net/ipv4/conf/*/*")
 	mustDo(t, err)
@@ -143,7 +159,7 @@ func TestAKilledAgentsChangesAreUndone(t *testing.T) {
 	}
 	mustDo(t, agent.Process.Kill())
 	_ = agent.Wait()
-	if d := diff(before, during); strings.Count(d, "\n+ address") != 2 || !strings.Contains(d, "arp_announce=2") || !strings.Contains(d, "/bpf") {
+	if d := diff(before, during); strings.Count(d, "\n+ address") != 4 || !strings.Contains(d, "arp_announce=2") || !strings.Contains(d, "/bpf") {
 		t.Errorf("the agent changed only\n%s", d)
 	}
 	j, err := Open(dir, discard())
@@ -179,7 +195,7 @@ func TestRestoreOnARealHost(t *testing.T) {
 	eth, err := netlink.LinkByName("eth0.5")
 	mustDo(t, err)
 	mustDo(t, netlink.LinkDel(eth))
-	if d := j.Restore(); len(d) != 3 || d[0].Found != Gone || d[0].Err == nil {
+	if d := j.Restore(); len(d) != 7 || d[0].Found != Gone || d[0].Err == nil {
 		t.Errorf("without the interface: %+v", d)
 	}
 	mustDo(t, addEthernet())

@@ -62,7 +62,7 @@ func TestUndoGoesBackwards(t *testing.T) {
 		for _, h := range host.history[done:] {
 			order = append(order, strings.Fields(h)[0])
 		}
-		if want := []string{"sysctl", "sysctl", "address", "pins", "mount", "directory"}; !slices.Equal(slices.DeleteFunc(order, func(s string) bool { return s == "file" }), want) {
+		if want := []string{"membership", "reception", "sysctl", "sysctl", "address", "pins", "mount", "directory"}; !slices.Equal(slices.DeleteFunc(order, func(s string) bool { return s == "file" }), want) {
 			t.Errorf("order %v, want %v", order, want)
 		}
 		if removed != j.Dir()+"/bpf/filter" {
@@ -138,7 +138,7 @@ func TestUnclaimedByANewConfiguration(t *testing.T) {
 		for _, c := range j.Changes() {
 			kept = append(kept, c.What())
 		}
-		if slices.Contains(kept, "address 10.77.0.100/32 on lo") || len(kept) != 8 || len(host.states) != 8 {
+		if slices.Contains(kept, "address 10.77.0.100/32 on lo") || len(kept) != 10 || len(host.states) != 10 {
 			t.Errorf("kept %q, host %v", kept, host.states)
 		}
 		undo(t)(j)
