@@ -11,9 +11,8 @@ const (
 	addressBits   = 10
 	addressProbes = 4
 
-	flagDirector = 1
-
-	maxTaken = 2 // cluster MACs of a VIP
+	flagDirector  = 1
+	flagBroadcast = 2
 
 	portByPort = 0x80
 	portPage   = 0x7f
@@ -33,10 +32,8 @@ type addressTable [1<<addressBits + addressProbes]uint64
 type vipRecord struct {
 	flags   uint32
 	ifindex uint32
-	mac     [6]byte // of the interface
+	mac     [6]byte
 	_       uint16
-	answer  uint64 // the MAC that neighbours are told: see macWord
-	taken   [maxTaken]uint64
 }
 
 // portTable has the rule of each port, TCP first, UDP second: the page of its slots plus one, and portByPort. Zero: no rule.

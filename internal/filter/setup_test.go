@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -129,7 +130,7 @@ func TestDirectorStaysWhenTheSetupChanges(t *testing.T) {
 	if err := b.f.SetDirector(0, true); err != nil {
 		t.Fatal(err)
 	}
-	b.setup()
+	b.setup(false)
 	b.expect(t, ingress, fromClient(icmp).frame(), passed, []Reason{AcceptICMP}, nil)
 	if err := b.f.SetDirector(1, true); !errors.Is(err, ErrSetup) {
 		t.Errorf("director of an address that is not there: %v", err)
@@ -274,7 +275,7 @@ func TestReasonsHaveNames(t *testing.T) {
 		}
 		seen[name] = true
 	}
-	if got := Reason(Reasons).String(); got != "reason_26" {
+	if got, want := Reason(Reasons).String(), fmt.Sprintf("reason_%d", Reasons); got != want {
 		t.Errorf("unknown reason is called %q", got)
 	}
 }
