@@ -14,10 +14,7 @@ import (
 
 var testVIP = netip.MustParseAddr("10.9.0.100")
 
-const (
-	testPort   = 80
-	spreadPort = 54 // UDP, by the client's port
-)
+const testPort = 80
 
 // farm is hosts that share a VIP, and a client, on one bridge.
 type farm struct {
@@ -29,14 +26,13 @@ type farm struct {
 
 type farmHost struct {
 	*node
-	f        *Filter
-	listener net.Listener
+	f *Filter
 }
 
 type farmOptions struct {
-	hosts     int
-	broadcast bool
-	options   func(host int) Options
+	hosts   int
+	shared  bool // every host takes in multiMAC, and ARP names it
+	options func(host int) Options
 }
 
 // newFarm makes hosts whose filters know each other, with a lease, host 0 as director, and an echo server on each that
@@ -56,7 +52,7 @@ func newFarm(t testing.TB, o farmOptions) *farm {
 		if o.options != nil {
 			options = o.options(i)
 		}
-		h.open(i, options, o.broadcast)
+		h.open(i, options, o.shared)
 		h.meet(f.hosts)
 		h.do(func() error { return h.f.Attach(h.ifindex) })
 		h.serve()
@@ -64,7 +60,7 @@ func newFarm(t testing.TB, o farmOptions) *farm {
 	return f
 }
 
-func (h *farmHost) open(self int, o Options, broadcast bool) {
+func (h *farmHost) open(self int, o Options, shared bool) {
 	h.t.Helper()
 	f, err := Open(o)
 	if err != nil {
@@ -72,19 +68,22 @@ func (h *farmHost) open(self int, o Options, broadcast bool) {
 	}
 	h.t.Cleanup(func() { _ = h.try(f.Close) })
 	h.f = f
-	h.configure(self, broadcast)
+	h.configure(self, shared)
 	f.SetLease(BootTime() + time.Hour)
 }
 
-func (h *farmHost) configure(self int, broadcast bool) {
+func (h *farmHost) configure(self int, shared bool) {
 	h.t.Helper()
+	vip := VIP{Address: testVIP, Interface: h.ifindex, MAC: h.mac}
+	if shared {
+		vip.Answer, vip.Taken = multiMAC, []net.HardwareAddr{multiMAC}
+	}
 	err := h.f.Configure(Setup{
 		Self: uint8(self),
-		VIPs: []VIP{{Address: testVIP, Interface: h.ifindex, MAC: h.mac, Broadcast: broadcast}},
+		VIPs: []VIP{vip},
 		Rules: []Rule{
 			{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
 			{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},
-			{VIP: 0, Ports: []PortRange{{spreadPort, spreadPort}}, Protocol: ProtocolUDP, Hash: Hash{ByPort: true}},
 		},
 	})
 	if err != nil {
@@ -116,7 +115,6 @@ func (h *farmHost) serve() {
 		return err
 	})
 	h.t.Cleanup(func() { l.Close() })
-	h.listener = l
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -150,9 +148,8 @@ func (f *farm) own(slot func(host, bucket int) uint32) {
 		for b := range words {
 			words[b] = slot(i, b)
 		}
-		for rule := range 3 {
-			h.f.SetSlots(rule, &words)
-		}
+		h.f.SetSlots(0, &words)
+		h.f.SetSlots(1, &words)
 	}
 }
 
@@ -275,8 +272,8 @@ func (f *farm) fixVIP(mac net.HardwareAddr) {
 	})
 }
 
-// send puts frames on the wire.
-func (n *node) send(frames ...[]byte) {
+// send puts a frame on the wire.
+func (n *node) send(frame []byte) {
 	n.t.Helper()
 	n.do(func() error {
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
@@ -284,11 +281,6 @@ func (n *node) send(frames ...[]byte) {
 			return err
 		}
 		defer unix.Close(fd)
-		for _, frame := range frames {
-			if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex})
 	})
 }

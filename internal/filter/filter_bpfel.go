@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	filterMapAddresses      = "addresses"
+	filterMapAsked          = "asked"
 	filterMapCounters       = "counters"
 	filterMapDatagrams      = "datagrams"
 	filterMapHost           = "host"
@@ -26,7 +27,6 @@ const (
 	filterMapPermits        = "permits"
 	filterMapPorts          = "ports"
 	filterMapQuorum         = "quorum"
-	filterMapShared         = "shared"
 	filterMapSlots          = "slots"
 	filterMapVips           = "vips"
 	filterProgMusterEgress  = "muster_egress"
@@ -84,6 +84,7 @@ type filterProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type filterMapSpecs struct {
 	Addresses *ebpf.MapSpec `ebpf:"addresses"`
+	Asked     *ebpf.MapSpec `ebpf:"asked"`
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
 	Datagrams *ebpf.MapSpec `ebpf:"datagrams"`
 	Host      *ebpf.MapSpec `ebpf:"host"`
@@ -93,7 +94,6 @@ type filterMapSpecs struct {
 	Permits   *ebpf.MapSpec `ebpf:"permits"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
 	Quorum    *ebpf.MapSpec `ebpf:"quorum"`
-	Shared    *ebpf.MapSpec `ebpf:"shared"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Vips      *ebpf.MapSpec `ebpf:"vips"`
 }
@@ -125,6 +125,7 @@ func (o *filterObjects) Close() error {
 // It can be passed to loadFilterObjects or ebpf.CollectionSpec.LoadAndAssign.
 type filterMaps struct {
 	Addresses *ebpf.Map `ebpf:"addresses"`
+	Asked     *ebpf.Map `ebpf:"asked"`
 	Counters  *ebpf.Map `ebpf:"counters"`
 	Datagrams *ebpf.Map `ebpf:"datagrams"`
 	Host      *ebpf.Map `ebpf:"host"`
@@ -134,7 +135,6 @@ type filterMaps struct {
 	Permits   *ebpf.Map `ebpf:"permits"`
 	Ports     *ebpf.Map `ebpf:"ports"`
 	Quorum    *ebpf.Map `ebpf:"quorum"`
-	Shared    *ebpf.Map `ebpf:"shared"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Vips      *ebpf.Map `ebpf:"vips"`
 }
@@ -142,6 +142,7 @@ type filterMaps struct {
 func (m *filterMaps) Close() error {
 	return _FilterClose(
 		m.Addresses,
+		m.Asked,
 		m.Counters,
 		m.Datagrams,
 		m.Host,
@@ -151,7 +152,6 @@ func (m *filterMaps) Close() error {
 		m.Permits,
 		m.Ports,
 		m.Quorum,
-		m.Shared,
 		m.Slots,
 		m.Vips,
 	)

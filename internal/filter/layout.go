@@ -11,8 +11,9 @@ const (
 	addressBits   = 10
 	addressProbes = 4
 
-	flagDirector  = 1
-	flagBroadcast = 2
+	flagDirector = 1
+
+	maxTaken = 2 // cluster MACs of a VIP
 
 	portByPort = 0x80
 	portPage   = 0x7f
@@ -32,8 +33,10 @@ type addressTable [1<<addressBits + addressProbes]uint64
 type vipRecord struct {
 	flags   uint32
 	ifindex uint32
-	mac     [6]byte
+	mac     [6]byte // of the interface
 	_       uint16
+	answer  uint64 // the MAC that neighbours are told: see macWord
+	taken   [maxTaken]uint64
 }
 
 // portTable has the rule of each port, TCP first, UDP second: the page of its slots plus one, and portByPort. Zero: no rule.

@@ -12,7 +12,7 @@ func overlap(host, _ int) uint32 {
 
 // overlapped counts connections that break when both hosts see and own everything.
 func overlapped(t *testing.T, guarded bool) (failed int, resets uint64) {
-	f := newFarm(t, farmOptions{hosts: 2, broadcast: true})
+	f := newFarm(t, farmOptions{hosts: 2, shared: true})
 	for _, h := range f.hosts {
 		if !guarded {
 			h.detachGuard()

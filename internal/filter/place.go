@@ -1,7 +1,10 @@
 package filter
 
 import (
+	"encoding/binary"
+	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 )
 
@@ -50,11 +53,44 @@ func (f *Filter) writeVIP(place int, v VIP) {
 	r := &f.vips.items[place]
 	atomic.StoreUint32(&r.ifindex, uint32(v.Interface))
 	r.mac = [6]byte(v.MAC)
-	if v.Broadcast {
-		atomic.OrUint32(&r.flags, flagBroadcast)
-	} else {
-		atomic.AndUint32(&r.flags, ^uint32(flagBroadcast))
+	r.take(v.Taken) // first: a neighbour that is told of a MAC is served there
+	answer := v.Answer
+	if answer == nil {
+		answer = v.MAC
 	}
+	atomic.StoreUint64(&r.answer, macWord(answer))
+}
+
+// take makes these the cluster MACs. One that stays is there at every moment.
+func (r *vipRecord) take(macs []net.HardwareAddr) {
+	var missing []uint64
+	for _, m := range macs {
+		if word := macWord(m); !slices.Contains(r.taken[:], word) {
+			missing = append(missing, word)
+		}
+	}
+	for i, word := range r.taken {
+		if slices.ContainsFunc(macs, func(m net.HardwareAddr) bool { return macWord(m) == word }) {
+			continue
+		}
+		next := uint64(0)
+		if len(missing) > 0 {
+			next, missing = missing[0], missing[1:]
+		}
+		atomic.StoreUint64(&r.taken[i], next)
+	}
+}
+
+// areMACs says whether all are Ethernet addresses. The address of zeros stands for none.
+func areMACs(all ...net.HardwareAddr) bool {
+	return !slices.ContainsFunc(all, func(m net.HardwareAddr) bool { return len(m) != 6 || macWord(m) == 0 })
+}
+
+// macWord is a MAC as the programs compare it: its bytes in the order of the wire, then two of zero.
+func macWord(m net.HardwareAddr) uint64 {
+	var b [8]byte
+	copy(b[:], m)
+	return binary.LittleEndian.Uint64(b[:]) // the programs are compiled for little-endian machines only
 }
 
 // writeAddresses makes the addresses known, after everything about them is in place.

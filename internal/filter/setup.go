@@ -25,9 +25,11 @@ type VIP struct {
 	Address   netip.Addr       // IPv4
 	Interface int              // index of the interface that it is reached through
 	MAC       net.HardwareAddr // of that interface
-	// Broadcast: every host sees every packet, so what another host owns is dropped and not forwarded, and a frame that is not
-	// addressed to this host is accepted like one that is.
-	Broadcast bool
+	// Answer is the MAC that ARP answers name. Nil: the interface's.
+	Answer net.HardwareAddr
+	// Taken are MACs that every host of the cluster takes in, two at most. What is sent to one of them is accepted or dropped, and only
+	// a question goes on to another host: docs/design/0013-delivery.md.
+	Taken []net.HardwareAddr
 }
 
 // PortRange is a range of ports, both ends included.
@@ -79,6 +81,10 @@ func (f *Filter) check(s Setup) error {
 			return fmt.Errorf("%w: address %s is there twice", ErrSetup, v.Address)
 		case len(v.MAC) != 6 || v.Interface <= 0:
 			return fmt.Errorf("%w: address %s needs an Ethernet interface", ErrSetup, v.Address)
+		case len(v.Taken) > maxTaken:
+			return fmt.Errorf("%w: address %s has %d cluster MACs, at most %d", ErrSetup, v.Address, len(v.Taken), maxTaken)
+		case !areMACs(v.Taken...) || v.Answer != nil && !areMACs(v.Answer):
+			return fmt.Errorf("%w: address %s has a cluster MAC that is not an Ethernet address", ErrSetup, v.Address)
 		}
 		seen[v.Address] = true
 	}

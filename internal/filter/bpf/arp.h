@@ -3,7 +3,7 @@
 #ifndef MUSTER_ARP_H
 #define MUSTER_ARP_H
 
-#include "common.h"
+#include "frame.h"
 
 struct arp {
 	__be16 hardware, protocol;
@@ -28,7 +28,10 @@ static __always_inline bool read_arp(struct __sk_buff *skb, struct arp *a)
 	       a->protocol_size == 4;
 }
 
-/* Turns the request into its answer and sends it back. */
+/*
+ * Turns the request into its answer and sends it back. The frame comes from this interface's MAC also when the answer names
+ * the cluster's: no switch shall learn that.
+ */
 static __always_inline int answer_arp(struct __sk_buff *skb, struct vip *vip, struct arp *a)
 {
 	__u8 frame[2 * ETH_ALEN];
@@ -38,7 +41,7 @@ static __always_inline int answer_arp(struct __sk_buff *skb, struct vip *vip, st
 	a->operation = bpf_htons(ARP_REPLY);
 	__builtin_memcpy(a->target_mac, a->sender_mac, ETH_ALEN);
 	a->target = a->sender;
-	__builtin_memcpy(a->sender_mac, vip->mac, ETH_ALEN);
+	__builtin_memcpy(a->sender_mac, &vip->answer, ETH_ALEN);
 	a->sender = address;
 	if (bpf_skb_store_bytes(skb, 0, frame, sizeof(frame), 0) ||
 	    bpf_skb_store_bytes(skb, ETH_HLEN, a, sizeof(*a), 0)) {
@@ -49,13 +52,14 @@ static __always_inline int answer_arp(struct __sk_buff *skb, struct vip *vip, st
 	return bpf_redirect(skb->ifindex, 0);
 }
 
+/* A neighbour that looks whether the VIP still is where it was asks the MAC that it knows: with a cluster MAC, every host. */
 static __always_inline int ingress_arp(struct __sk_buff *skb)
 {
 	struct arp a;
-	if (!read_arp(skb, &a) || skb->pkt_type == PACKET_OTHERHOST)
+	if (!read_arp(skb, &a))
 		return PASS;
 	if (find_vip(a.sender) != NONE) {
-		if (sender(skb) == NONE)
+		if (skb->pkt_type != PACKET_OTHERHOST && sender(skb) == NONE)
 			count(ARP_CONFLICT);
 		return PASS;
 	}
@@ -64,6 +68,8 @@ static __always_inline int ingress_arp(struct __sk_buff *skb)
 		return PASS;
 	__u32 at = index;
 	struct vip *vip = bpf_map_lookup_elem(&vips, &at);
+	if (vip && addressed(skb, vip) == TO_OTHER)
+		return PASS;
 	if (vip && vip->flags & VIP_DIRECTOR && vip->ifindex == skb->ifindex && lease_valid())
 		return answer_arp(skb, vip, &a);
 	count(ARP_IGNORED);

@@ -4,7 +4,7 @@
 #define MUSTER_INGRESS_H
 
 #include "decide.h"
-#include "fragment.h"
+#include "frame.h"
 
 /* A packet that goes round between hosts that disagree must end: each host after the first takes one from its TTL. */
 static __always_inline bool lower_ttl(struct __sk_buff *skb)
@@ -44,18 +44,21 @@ static __always_inline int forward(struct __sk_buff *skb, struct vip *vip, __u32
 	return bpf_redirect(skb->ifindex, 0);
 }
 
-static __always_inline int act(struct __sk_buff *skb, struct vip *vip, __u32 verdict)
+/*
+ * The stack takes TCP only from frames to its own MAC: one to the cluster's is made to look like that. The owner has such a
+ * frame itself, so it is not forwarded to the owner.
+ */
+static __always_inline int act(struct __sk_buff *skb, struct vip *vip, bool all, __u32 verdict)
 {
 	__u32 reason = verdict & 0xff;
-	bool broadcast = vip->flags & VIP_BROADCAST;
 	if (reason <= LAST_ACCEPT) {
-		if (broadcast && skb->pkt_type != PACKET_HOST)
+		if (all)
 			bpf_skb_change_type(skb, PACKET_HOST);
 		count(reason);
 		return PASS;
 	}
 	if (reason <= LAST_FORWARD) {
-		if (!broadcast)
+		if (!all || reason == FORWARD_NEXT)
 			return forward(skb, vip, verdict);
 		reason = DROP_SEEN_BY_OTHERS;
 	}
@@ -102,35 +105,23 @@ static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p,
 	return found ? decide_new(skb, p) : DROP_NO_RULE;
 }
 
-/* The messages about a packet (RFC 1122, section 3.2.2), which they quote behind their header. */
 #define ICMP_UNREACHABLE 3
-#define ICMP_QUENCH 4
-#define ICMP_REDIRECT 5
 #define ICMP_EXCEEDED 11
 #define ICMP_PARAMETER 12
 #define ICMP_HEADER 8
 
-static __always_inline bool quotes(__u8 type)
-{
-	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_REDIRECT || type == ICMP_EXCEEDED || type == ICMP_PARAMETER;
-}
-
 /*
- * What belongs to no connection is answered once: by the director where all hosts see the frame, and by this host if the frame
- * was sent to it alone. A director whose lease has lapsed may have a successor.
+ * Whether this host answers echo requests: exactly one does. Where all have the frame, a director whose agent has died would
+ * answer beside its successor.
  */
-static __always_inline __u32 decide_query(struct __sk_buff *skb, struct vip *vip)
+static __always_inline bool directs(struct vip *vip, struct packet *p)
 {
-	if (!lease_valid())
-		return DROP_ICMP;
-	if (vip->flags & VIP_DIRECTOR)
-		return ACCEPT_ICMP;
-	return vip->flags & VIP_BROADCAST || sender(skb) != NONE ? DROP_ICMP : ACCEPT_ICMP;
+	return vip->flags & VIP_DIRECTOR && (!p->all || lease_valid());
 }
 
 /*
  * An error about a packet that left with the VIP as source belongs to that packet's connection: else the owner would never
- * learn the path's MTU.
+ * learn the path's MTU. Everything else is the director's.
  */
 static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip)
 {
@@ -138,39 +129,33 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 	__be16 port[2];
 	struct iphdr ip;
 	bool found = false;
-	__u32 quote = p->l4 + ICMP_HEADER;
+	__u32 director = directs(vip, p) ? ACCEPT_ICMP : DROP_ICMP, quote = p->l4 + ICMP_HEADER;
 	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)))
 		return DROP_MALFORMED;
-	if (!quotes(type))
-		return decide_query(skb, vip);
+	if (type != ICMP_UNREACHABLE && type != ICMP_EXCEEDED && type != ICMP_PARAMETER)
+		return director;
 	if (bpf_skb_load_bytes(skb, quote, &ip, sizeof(ip)) || ip.saddr != p->flow.vip.word[3] || ip.ihl < 5 ||
 	    ip.frag_off & bpf_htons(FRAGMENT_OFFSET) || (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
 	    bpf_skb_load_bytes(skb, quote + ip.ihl * 4, port, sizeof(port)))
-		return decide_query(skb, vip);
+		return director;
 	p->quoted = true;
 	p->flow.client = mapped(ip.daddr);
 	p->flow.client_port = port[1];
 	p->flow.port = port[0];
 	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, &p->flow, false, &found);
 	if (!found)
-		return decide_query(skb, vip);
+		return director;
 	if (ip.protocol == IPPROTO_TCP)
 		return decide_known(skb, p, false);
 	if (slot_owner(p->slot) == self())
 		return ACCEPT_ICMP;
-	return slot_owner(p->slot) != NOBODY && sender(skb) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
+	return slot_owner(p->slot) != NOBODY && forwarder(skb, p) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
 }
 
 static __always_inline struct datagram datagram_of(struct iphdr *ip)
 {
 	struct datagram d = { .from = mapped(ip->saddr), .to = mapped(ip->daddr), .id = ip->id, .protocol = ip->protocol };
 	return d;
-}
-
-/* Other protocols are none of our business. */
-static __always_inline bool decided(__u8 protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP;
 }
 
 static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip, __u8 protocol, __u32 room)
@@ -191,28 +176,31 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 	struct vip *vip = bpf_map_lookup_elem(&vips, &index);
 	if (!vip)
 		return PASS;
-	if (skb->pkt_type != PACKET_HOST && !(vip->flags & VIP_BROADCAST)) {
-		if (skb->pkt_type == PACKET_OTHERHOST)
-			return PASS; /* a switch flooded it and we listen to everything: another host's business */
+	enum addressed whom = addressed(skb, vip);
+	if (whom == TO_OTHER)
+		return PASS; /* another host's business */
+	if (whom == TO_NOBODY) {
 		count(DROP_FRAME);
 		return TC_ACT_SHOT;
 	}
 	struct datagram d = {};
-	struct packet p = { .flow.client = mapped(ip->saddr), .flow.vip = mapped(ip->daddr) };
+	struct packet p = { .flow.client = mapped(ip->saddr), .flow.vip = mapped(ip->daddr), .all = whom == TO_ALL };
 	__u32 header = ip->ihl * 4, total = datagram_length(skb, bpf_ntohs(ip->tot_len)), verdict;
 	__u16 fragment = ip->frag_off & bpf_htons(FRAGMENT_MORE | FRAGMENT_OFFSET);
 	__u8 protocol = ip->protocol;
 	p.l4 = ETH_HLEN + header;
 	if (ip->version != 4 || header < sizeof(*ip) || total < header)
-		return act(skb, vip, DROP_MALFORMED);
+		return act(skb, vip, p.all, DROP_MALFORMED);
 	if (fragment)
 		d = datagram_of(ip);
-	if (fragment & bpf_htons(FRAGMENT_OFFSET))
-		return decided(protocol) ? act(skb, vip, later_fragment(skb, vip, &d, vip->flags & VIP_BROADCAST)) : PASS;
+	if (fragment & bpf_htons(FRAGMENT_OFFSET)) { /* has no ports: what was decided for the first holds */
+		__u32 *kept = bpf_map_lookup_elem(&datagrams, &d);
+		return act(skb, vip, p.all, kept ? *kept : DROP_FRAGMENT);
+	}
 	verdict = decide(skb, &p, index, vip, protocol, total - header);
 	if (fragment && verdict != UNTOUCHED)
-		keep_verdict(&d, verdict);
-	return verdict == UNTOUCHED ? PASS : act(skb, vip, verdict);
+		bpf_map_update_elem(&datagrams, &d, &verdict, BPF_ANY);
+	return verdict == UNTOUCHED ? PASS : act(skb, vip, p.all, verdict);
 }
 
 static __always_inline int ingress_ip4(struct __sk_buff *skb)

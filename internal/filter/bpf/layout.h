@@ -38,7 +38,6 @@
 
 /* Flags of a VIP. */
 #define VIP_DIRECTOR 1
-#define VIP_BROADCAST 2
 
 /* Bits of a port's byte: the slot page of its rule plus one, and whether the source port counts. Zero: no rule. */
 #define PORT_PAGE 0x7f
@@ -52,8 +51,6 @@ enum reason {
 	ACCEPT_COOKIE,
 	ACCEPT_END,
 	ACCEPT_ICMP,
-	ACCEPT_FRAGMENT,
-	ACCEPT_SHARED,
 	FORWARD_NEW,
 	FORWARD_OWNER,
 	FORWARD_NEXT,
@@ -76,7 +73,7 @@ enum reason {
 	GUARD_ARP,
 	REASONS,
 };
-#define LAST_ACCEPT ACCEPT_SHARED
+#define LAST_ACCEPT ACCEPT_ICMP
 #define LAST_FORWARD FORWARD_NEXT
 
 struct host {
@@ -94,11 +91,18 @@ struct address_table {
 	__u64 entry[(1 << ADDRESS_BITS) + ADDRESS_PROBES];
 };
 
+/*
+ * MACs in words are one store for the agent: their bytes in the order of the wire, then two of zero; a word of zero is none.
+ * taken: the cluster's MACs, at which every host gets a frame: today's, and the one before a change of delivery.
+ */
+#define TAKEN 2
 struct vip {
 	__u32 flags;
 	__u32 ifindex;
-	__u8 mac[ETH_ALEN];
+	__u8 mac[ETH_ALEN]; /* of the interface */
 	__u16 pad;
+	__u64 answer; /* the MAC that neighbours are told */
+	__u64 taken[TAKEN];
 };
 
 /* The rule of each port: TCP first, UDP second. */
@@ -149,18 +153,6 @@ struct datagram {
 	__u32 protocol;
 };
 
-/* What was decided for a datagram's first fragment, and when (CLOCK_BOOTTIME). */
-struct kept {
-	__u64 at;
-	__u32 verdict;
-	__u32 pad;
-};
-
-/* How much of something was used in a window of time. */
-struct budget {
-	__u64 window, used;
-};
-
 /* A flow as its client sends it. */
 struct flow {
 	struct address client, vip;
@@ -168,13 +160,13 @@ struct flow {
 };
 
 /* Sizes of the tables that the agent does not set: entries that age out or are bounded by hosts and interfaces. */
-#define MAX_HOSTS 32
 #define MAX_VIPS 32
 #define QUORUMS 2
 #define MAX_PAGES 64
 #define MAX_PEERS 1024
 #define MAX_DATAGRAMS 4096
 #define MAX_PERMITS 1024
+#define MAX_ASKED 4096
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -255,16 +247,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_DATAGRAMS);
 	__type(key, struct datagram);
-	__type(value, struct kept);
+	__type(value, __u32);
 } datagrams SEC(".maps");
-
-/* Later fragments that were given to all hosts. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct budget);
-} shared SEC(".maps");
 
 /* Flows whose chain ended here although the slot names another host: when (CLOCK_BOOTTIME) the stack was let to reset them. */
 struct {
@@ -273,6 +257,14 @@ struct {
 	__type(key, struct flow);
 	__type(value, __u64);
 } permits SEC(".maps");
+
+/* Flows of which a frame that every host has was sent along the chain, and when (CLOCK_BOOTTIME). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_ASKED);
+	__type(key, struct flow);
+	__type(value, __u64);
+} asked SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
