@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -274,7 +275,7 @@ func TestReasonsHaveNames(t *testing.T) {
 		}
 		seen[name] = true
 	}
-	if got := Reason(Reasons).String(); got != "reason_26" {
+	if got, want := Reason(Reasons).String(), fmt.Sprintf("reason_%d", Reasons); got != want {
 		t.Errorf("unknown reason is called %q", got)
 	}
 }
