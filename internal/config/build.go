@@ -21,17 +21,6 @@ const (
 
 const roleWitness = "witness"
 
-// quorumOf reads a rule's quorum.
-func quorumOf(word string) Quorum {
-	switch word {
-	case "majority":
-		return QuorumMajority
-	case "witness":
-		return QuorumWitness
-	}
-	return QuorumNone
-}
-
 // build makes the value that the program uses from a file without problems; has says whether the file has a value at a path.
 func build(path, dir string, f *File, has func(path string) bool) *Config {
 	c := &Config{
@@ -93,31 +82,6 @@ func buildCheck(name string, f FileCheck) Check {
 		c.TCP = &TCPProbe{Address: f.TCP.Address}
 	}
 	return c
-}
-
-func (c *Config) addVIP(name string, f FileVIP) {
-	vip := VIP{Name: name, Address: f.Address, Interface: f.Interface, Delivery: Directed}
-	for _, r := range f.Rules {
-		vip.Rules = append(vip.Rules, len(c.Rules))
-		c.Rules = append(c.Rules, c.buildRule(len(c.VIPs), r))
-	}
-	c.VIPs = append(c.VIPs, vip)
-}
-
-func (c *Config) buildRule(vip int, f FileRule) Rule {
-	r := Rule{VIP: vip, Ports: joinPorts(f.Ports), Protocol: TCP, Affinity: AffinityNone, Quorum: quorumOf(f.Quorum)}
-	if f.Protocol == "udp" {
-		r.Protocol = UDP
-	}
-	if f.Affinity == "client" {
-		r.Affinity = AffinityClient
-	}
-	for i, check := range c.Checks {
-		if slices.Contains(f.Check, check.Name) {
-			r.Checks = append(r.Checks, i)
-		}
-	}
-	return r
 }
 
 // joinPorts sorts ranges and joins neighbours, so that one set of ports has one form.

@@ -172,7 +172,8 @@ checks:
 	got := fmt.Sprintf("%v|%v|%v|%v %v", c.Hosts, c.VIPs, c.Rules, *c.Checks[0].HTTP, *c.Checks[1].TCP)
 	want := "[{a 10.0.0.1 1 false} {m 10.0.0.2 1 false} {z 10.0.0.3 3 false}]" +
 		"|[{ftp 10.9.0.8/32 eth1 directed [0 1]} {web 10.0.0.9/24  directed [2 3]}]" +
-		"|[{0 [21 60000-60100] tcp none [] none} {0 [21] udp none [] none} {1 [80] tcp none [0 1] none} {1 [443] tcp client [] none}]" +
+		"|[{0 [21 60000-60100] tcp none [] none shared [] [] 0 0 0s} {0 [21] udp none [] none shared [] [] 0 0 0s}" +
+		" {1 [80] tcp none [0 1] none shared [] [] 0 0 0s} {1 [443] tcp client [] none shared [] [] 0 0 0s}]" +
 		"|{http://127.0.0.1/ www.shop.lab HEAD [200-301]} {[::1]:80}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -225,8 +226,8 @@ func TestClosest(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	got := fmt.Sprint(Directed, TCP, UDP, AffinityNone, AffinityClient, Delivery(9), Protocol(1), Affinity(9))
-	if want := "directed tcp udp none client delivery 9 protocol 1 affinity 9"; got != want {
+	got := fmt.Sprint(Directed, TCP, UDP, Both, AffinityNone, AffinityClient, AffinityNetwork, Shared, Single, Refuse, Delivery(9), Protocol(1), Affinity(9), Handling(9))
+	if want := "directed tcp udp both none client network shared single refuse delivery 9 protocol 1 affinity 9 handling 9"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if r := (PortRange{10, 20}); r.Contains(9) || !r.Contains(10) || !r.Contains(20) || r.Contains(21) {

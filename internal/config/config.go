@@ -109,37 +109,6 @@ type VIP struct {
 	Rules     []int // indexes into Config.Rules
 }
 
-// Protocol is a rule's transport protocol, by its IP protocol number.
-type Protocol uint8
-
-// The protocols of rules.
-const (
-	TCP Protocol = 6
-	UDP Protocol = 17
-)
-
-// Affinity says what of a client decides its bucket.
-type Affinity uint8
-
-// The affinities.
-const (
-	AffinityNone   Affinity = iota // source address and port
-	AffinityClient                 // source address
-)
-
-// PortRange is a range of ports, both ends included.
-type PortRange struct{ First, Last uint16 }
-
-// Rule is a set of ports of a VIP and how they are shared.
-type Rule struct {
-	VIP      int // index into Config.VIPs
-	Ports    []PortRange
-	Protocol Protocol
-	Affinity Affinity
-	Checks   []int  // indexes into Config.Checks: all must be good for a host to get a share
-	Quorum   Quorum `json:",omitempty"`
-}
-
 // Check is a probe of something on this host.
 type Check struct {
 	Name     string

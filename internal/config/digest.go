@@ -59,13 +59,34 @@ func (c *Config) Host(name string) (int, bool) {
 	return 0, false
 }
 
-// RuleKey identifies the i-th rule across configurations: two rules with the same key spread the same clients in the same way, so
-// connections of one may live on under the other. It reads like "10.77.0.100 tcp 80,443 affinity none".
+// RuleKey identifies the i-th rule across configurations: two rules with the same key spread the same clients over the same buckets, so
+// connections of one may live on under the other. It reads like "10.77.0.100 tcp 80,443 affinity none". The rule for the rest is another
+// one whenever what it is the rest of changes.
 func (c *Config) RuleKey(i int) string {
 	r := c.Rules[i]
+	key := fmt.Sprintf("%v %s affinity %v", c.VIPs[r.VIP].Address.Addr(), r.Name(), r.Affinity)
+	if r.Affinity == AffinityNetwork {
+		key += fmt.Sprintf(" /%d /%d", r.Net4, r.Net6)
+	}
+	for _, other := range c.VIPs[r.VIP].Rules {
+		if r.Rest() && other != i {
+			key += " without " + c.Rules[other].Name()
+		}
+	}
+	return key
+}
+
+// Name is a rule's protocol and ports as people know them: "tcp 80,443", or "both rest".
+func (r *Rule) Name() string { return r.Protocol.String() + " " + r.PortNames() }
+
+// PortNames writes a rule's ports as the file has them; "rest" for those that no other rule has.
+func (r *Rule) PortNames() string {
+	if r.Rest() {
+		return "rest"
+	}
 	ports := make([]string, len(r.Ports))
 	for i, p := range r.Ports {
 		ports[i] = p.String()
 	}
-	return fmt.Sprintf("%v %v %s affinity %v", c.VIPs[r.VIP].Address.Addr(), r.Protocol, strings.Join(ports, ","), r.Affinity)
+	return strings.Join(ports, ",")
 }

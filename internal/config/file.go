@@ -140,34 +140,15 @@ type FileVIP struct {
 	// How client packets reach the hosts. In `directed` delivery one host answers ARP for the address and forwards each packet
 	// to its owner, who replies to the client directly. Works on any switch.
 	Delivery string `yaml:"delivery" default:"directed" enum:"directed" unsupported:"unicast multicast igmp routed"`
-	// How the ports of the address are shared, at least one rule here and at most 64 in the file. What no rule names is dropped.
+	// How the ports of the address are shared, at least one rule here and at most 64 in the file, a `default` counted as one. What no rule
+	// names goes to the default host, or is dropped.
 	Rules []FileRule `yaml:"rules" required:"true" min:"1" max:"64" example:"[{ports: [80]}]"`
+	// Hosts in order of preference: the first that serves gets TCP and UDP of every port that no rule names, and the others only if it
+	// does not serve. Hosts that are not listed never get it. Without it such packets are dropped, which is safer. A change is taken
+	// live.
+	Default Names `yaml:"default" min:"1" max:"32" shown:"dropped" example:"[a, b]"`
 
 	_ struct{} `unsupported:"quorum"`
-}
-
-// FileRule is a set of ports and how hosts share their clients. Two rules of an address must not have a port and
-// protocol in common.
-type FileRule struct {
-	// Ports and ranges of ports, for example `[80, 443, "8000-8099"]`.
-	Ports []PortRange `yaml:"ports" required:"true" min:"1" max:"64" example:"[80, 443]"`
-	// Transport protocol.
-	Protocol string `yaml:"protocol" default:"tcp" enum:"tcp,udp"`
-	// What to do with the clients: `shared` gives each live host its share.
-	Handling string `yaml:"handling" default:"shared" enum:"shared" unsupported:"single refuse"`
-	// What stays together. `none` spreads every connection by itself, the evenest; `client` keeps all connections of one client
-	// address on one host, for applications with a memory, but clients behind one gateway all meet one host.
-	Affinity string `yaml:"affinity" default:"none" enum:"none,client" unsupported:"network"`
-	// Name of the check, or a list of names, that must be good on a host for it to get a share. Without one every live host gets
-	// a share.
-	Check Names `yaml:"check" max:"16" example:"web"`
-	// What a host must be part of to accept new connections when the cluster has come apart. `none`: every part goes on, right for what
-	// may run twice. `majority`: only a part with more than half of the full hosts, so with two hosts nothing goes on alone.
-	// `witness`: also exactly half, together with the witness. While hosts of a part have run for less than two detection times, they
-	// do not count. A change is taken live.
-	Quorum string `yaml:"quorum" default:"none" enum:"none,majority,witness"`
-
-	_ struct{} `unsupported:"affinity_timeout priority"`
 }
 
 // FileCheck is a probe of something on this host: exactly one of http and tcp, and when to run it.

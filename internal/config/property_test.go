@@ -175,7 +175,7 @@ func wellFormed(t fataler, c *Config) {
 		}
 	}
 	for i, r := range c.Rules {
-		if !slices.Contains(c.VIPs[r.VIP].Rules, i) || len(r.Ports) == 0 || r.Protocol != TCP && r.Protocol != UDP {
+		if !slices.Contains(c.VIPs[r.VIP].Rules, i) || r.Rest() && r.Order == nil || !r.Protocol.Has(TCP) && !r.Protocol.Has(UDP) {
 			t.Fatalf("rule: %+v", r)
 		}
 		for j, p := range r.Ports {

@@ -26,6 +26,7 @@ func places() map[string]string {
 		"FileKeys":             "heartbeat.keys",
 		"FileVIP":              "vips.NAME",
 		"FileRule":             "vips.NAME.rules[]",
+		"FileAffinityNetwork":  "vips.NAME.rules[].affinity_network",
 		"FileCheck":            "checks.NAME",
 		"FileHTTP":             "checks.NAME.http",
 		"FileTCP":              "checks.NAME.tcp",

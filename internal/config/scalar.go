@@ -27,6 +27,7 @@ const (
 	prefixPattern   = `^(` + octet + `\.){3}` + octet + `/([89]|[12][0-9]|3[0-2])$`
 	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 	addrPortPattern = `^([0-9.]+|\[[0-9a-fA-F:.]+(%[^\]]+)?\]):[1-9][0-9]*$`
+	maxWeight       = 1000 // as the tag of FileHost.Weight says
 	rangePattern    = `^([0-9]{1,9})(?:-([0-9]{1,9}))?$`
 )
 
@@ -35,6 +36,7 @@ func scalars() map[reflect.Type]scalar {
 	return map[reflect.Type]scalar{
 		reflect.TypeFor[string]():         {want: "text", example: "text", text: true, parse: func(s string) (any, *flaw) { return s, nil }},
 		reflect.TypeFor[int]():            {want: "a whole number", example: "1", number: true, parse: parseInt},
+		reflect.TypeFor[RuleWeight]():     {want: "a whole number", example: "1", number: true, parse: parseRuleWeight},
 		reflect.TypeFor[bool]():           {want: "true or false", example: "true", truth: true, parse: parseBool},
 		reflect.TypeFor[time.Duration]():  {want: "a time with its unit", example: "500ms", pattern: durationPattern, text: true, parse: parseDuration},
 		reflect.TypeFor[netip.Addr]():     {want: "an IP address", example: "10.77.0.1", pattern: addrPattern, text: true, parse: parseHostAddress},
@@ -51,6 +53,15 @@ func parseInt(s string) (any, *flaw) {
 		return nil, &flaw{quote(s) + " is not a whole number", "write for example `1`"}
 	}
 	return n, nil
+}
+
+// parseRuleWeight takes what a host's weight may be, and 0.
+func parseRuleWeight(s string) (any, *flaw) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > maxWeight {
+		return nil, &flaw{"weight " + quote(s) + " is out of range", fmt.Sprintf("write a number from 0 (no share of this rule) to %d", maxWeight)}
+	}
+	return RuleWeight(n), nil
 }
 
 // parseBool takes what YAML takes for a truth value.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,9 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		name := jsonschema.Schema{Type: "string", Pattern: namePattern}
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{&name, {Type: "array", Items: &name}}}
 	}
+	if t == reflect.TypeFor[RuleWeight]() {
+		return &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: json.Number(strconv.Itoa(maxWeight))}
+	}
 	s, ok := scalars()[t]
 	if !ok || t.Kind() == reflect.String || t.Kind() == reflect.Int || t.Kind() == reflect.Bool {
 		return nil
@@ -176,6 +180,9 @@ func bound(p *jsonschema.Schema, f field, typ reflect.Type) {
 		p.MinItems, p.MaxItems = &least, &most
 	case typ.Kind() == reflect.Slice:
 		p.OneOf[1].MaxItems = &most
+		if f.min != "" {
+			p.OneOf[1].MinItems = &least
+		}
 	}
 }
 
@@ -257,6 +264,8 @@ func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 		"port in one rule twice": true, "misspelt check": true, "unknown check": true, "check twice": true,
 		"URL with a password": true, "URL with port 0": true, "timeout longer than interval": true,
 		"unknown alias": true, "witness with a weight": true, "only witnesses": true, "two kinds of witness": true,
+		"priority without single": true, "weights with single": true, "priority names nobody": true, "priority names a host twice": true, "priority names a witness": true,
+		"weights of nobody": true, "weights of no host": true, "default names nobody": true, "affinity_network without network": true, "timeout without affinity": true, "timeout too long": true, "port in a rule for both": true,
 		"witness without address": true, "quorum without witness": true, "witness addresses of IPv6 hosts": true, "witness by IPv6": true, "alias of itself": true, "merge of no mapping": true,
 	}
 	s := checkedIn(t)

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 )
 
 // validator judges what takes more than one value to judge. Values with a problem of their own are left out, so that one
@@ -28,6 +27,7 @@ func (v *validator) all() {
 	v.ruleCount()
 	for _, name := range sorted(v.f.VIPs) {
 		v.rules("/vips/"+name+"/rules", v.f.VIPs[name].Rules)
+		v.hostList("/vips/"+name+"/default", v.f.VIPs[name].Default)
 	}
 }
 
@@ -154,88 +154,4 @@ func (v *validator) uniqueAddresses() {
 func (v *validator) order(a, b string) int {
 	p, q := v.values[a], v.values[b]
 	return cmp.Or(cmp.Compare(p.line, q.line), cmp.Compare(p.column, q.column))
-}
-
-// ruleCount finds the first rule too many.
-func (v *validator) ruleCount() {
-	var paths []string
-	for name, vip := range v.f.VIPs {
-		for i := range vip.Rules {
-			paths = append(paths, "/vips/"+name+"/rules/"+strconv.Itoa(i))
-		}
-	}
-	if len(paths) <= MaxRules {
-		return
-	}
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(v.order(a, b), cmp.Compare(a, b)) })
-	v.wrong(paths[MaxRules], flaw{fmt.Sprintf("the file has %d rules, and %d is the most", len(paths), MaxRules), "join rules that share everything but their ports"})
-}
-
-// taken is a range of ports with the rule that has it.
-type taken struct {
-	PortRange
-	protocol string
-	rule     int
-	path     string
-}
-
-// rules finds ports in two rules of one VIP, and checks that do not exist.
-func (v *validator) rules(path string, rules []FileRule) {
-	var all []taken
-	for i, r := range rules {
-		at := path + "/" + strconv.Itoa(i)
-		for j, p := range r.Ports {
-			t := taken{p, r.Protocol, i, at + "/ports/" + strconv.Itoa(j)}
-			if p.First == 0 || r.Protocol == "" {
-				continue
-			}
-			v.overlap(all, t)
-			all = append(all, t)
-		}
-		v.ruleChecks(at+"/check", r.Check)
-		v.ruleQuorum(at+"/quorum", r.Quorum)
-	}
-}
-
-// overlap reports the first of the earlier ranges that has a port in common with t.
-func (v *validator) overlap(earlier []taken, t taken) {
-	for _, e := range earlier {
-		if e.protocol != t.protocol || e.Last < t.First || t.Last < e.First {
-			continue
-		}
-		common := PortRange{max(e.First, t.First), min(e.Last, t.Last)}
-		if e.rule == t.rule {
-			v.wrong(t.path, flaw{fmt.Sprintf("%s is in this rule twice", common.named()), "remove one of the two"})
-			return
-		}
-		v.wrong(t.path, flaw{
-			fmt.Sprintf("%s %s is already in the rule on line %d: rules of one address must not overlap", t.protocol, common.named(), v.values[e.path].line),
-			"remove it from one of the two rules",
-		})
-		return
-	}
-}
-
-func (v *validator) ruleChecks(path string, names Names) {
-	for i, name := range names {
-		at := path + "/" + strconv.Itoa(i)
-		if v.spoiled[at] {
-			continue
-		}
-		if _, ok := v.f.Checks[name]; !ok {
-			v.wrong(at, v.noCheck(name))
-			continue
-		}
-		if slices.Contains(names[:i], name) {
-			v.wrong(at, flaw{"check " + quote(name) + " is in this rule twice", "remove one of the two"})
-		}
-	}
-}
-
-func (v *validator) noCheck(name string) flaw {
-	known := sorted(v.f.Checks)
-	if c := closest(name, known); c != "" {
-		return flaw{"there is no check " + quote(name), "did you mean `" + c + "`?"}
-	}
-	return flaw{"there is no check " + quote(name), "add it below `checks:`, or remove it here"}
 }

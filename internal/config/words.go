@@ -17,6 +17,8 @@ func (p Protocol) String() string {
 		return "tcp"
 	case UDP:
 		return "udp"
+	case Both:
+		return "both"
 	}
 	return fmt.Sprintf("protocol %d", uint8(p))
 }
@@ -28,8 +30,23 @@ func (a Affinity) String() string {
 		return "none"
 	case AffinityClient:
 		return "client"
+	case AffinityNetwork:
+		return "network"
 	}
 	return fmt.Sprintf("affinity %d", uint8(a))
+}
+
+// String is the word of the file.
+func (h Handling) String() string {
+	switch h {
+	case Shared:
+		return "shared"
+	case Single:
+		return "single"
+	case Refuse:
+		return "refuse"
+	}
+	return fmt.Sprintf("handling %d", uint8(h))
 }
 
 // String is the word of the file.
