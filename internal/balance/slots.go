@@ -10,7 +10,7 @@ import (
 // now, mine where self still has connections that are not in its buckets, others the same of the other members.
 //
 // The chain of a bucket is its owner, then those that may still hold connections in it, by rising index, ghosts last
-// (docs/design/0002-filter.md).
+// (docs/design/0002-filter.md). Where nobody owns a bucket, whoever gets a packet of it knows where the chain begins.
 func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding, out *[Buckets]uint32) {
 	var holders holderWords
 	holders.add(self, &mine)
@@ -50,8 +50,8 @@ func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 		} else {
 			after &= ghosts
 		}
-	default:
-		return s // not in the chain
+	case owner != Nobody || holding == 0:
+		return s // not in the chain, and the owner knows who is
 	}
 	if after == 0 {
 		s.Flags |= Last

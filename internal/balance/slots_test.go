@@ -37,6 +37,8 @@ func TestSlot(t *testing.T) {
 		{"the only holder", 3, 1, member.Of(3), Slot{1, n, n, Ask | Last}, 0},
 		{"not in the chain", 3, 1, member.Of(0), Slot{1, n, n, Ask}, 0},
 		{"not in the chain, nobody holds", 3, 1, 0, Slot{1, n, n, 0}, 0},
+		{"nobody owns, others hold", 2, n, member.Of(1, 3, 4), Slot{n, 1, 3, Ask}, 0},
+		{"nobody owns, only a ghost holds", 2, n, member.Of(1), Slot{n, 1, n, Ask}, member.Of(1)},
 		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{n, 31, n, Ask}, 0},
 		{"nobody owns, nobody holds", 2, n, 0, Slot{n, n, n, 0}, 0},
 		{"owner, a ghost goes last", 1, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}, member.Of(0)},
@@ -78,9 +80,10 @@ func plainSlot(self member.ID, t *Table, b int, own Bitmap, mine Holding, others
 	})
 	chain = append([]uint8{t[b]}, chain...)
 	i := slices.Index(chain, uint8(self))
-	if i < 0 {
+	if i < 0 && (t[b] != Nobody || len(chain) == 1) {
 		return s
 	}
+	i = max(i, 0) // where nobody owns the bucket, the chain begins with its first holder for whoever gets the packet
 	rest := append(chain[i+1:], Nobody, Nobody)
 	s.Second, s.Third = rest[0], rest[1]
 	if s.Second == Nobody {

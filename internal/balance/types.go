@@ -24,6 +24,10 @@ const (
 	Last                      // nobody after this host may hold the connection
 )
 
+// Refused marks the buckets of a rule that takes nothing new from anybody, so that what it drops is counted as that. Two bits of the
+// quorum (NeedFlag) are before it.
+const Refused SlotFlag = 1 << 5
+
 // needShift is where the need of a rule's quorum stands in the flags.
 const needShift = 3
 
