@@ -47,9 +47,9 @@ func (h Hash) mask(v4 bool) (m [16]byte) {
 }
 
 // record is the hash as the programs have it in the rule's page.
-func (h Hash) record() ruleRecord {
+func (h Hash) record() maskRecord {
 	m4, m6 := h.mask(true), h.mask(false)
-	r := ruleRecord{mask4: binary.NativeEndian.Uint32(m4[:])}
+	r := maskRecord{mask4: binary.NativeEndian.Uint32(m4[:])}
 	for i := range r.mask6 {
 		r.mask6[i] = binary.NativeEndian.Uint32(m6[4*i:])
 	}

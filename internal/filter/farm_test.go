@@ -14,10 +14,7 @@ import (
 
 var testVIP = netip.MustParseAddr("10.9.0.100")
 
-const (
-	testPort   = 80
-	spreadPort = 54 // UDP, by the client's port
-)
+const testPort = 80
 
 // farm is hosts that share a VIP, and a client, on one bridge.
 type farm struct {
@@ -29,8 +26,7 @@ type farm struct {
 
 type farmHost struct {
 	*node
-	f        *Filter
-	listener net.Listener
+	f *Filter
 }
 
 type farmOptions struct {
@@ -88,7 +84,6 @@ func (h *farmHost) configure(self int, shared bool) {
 		Rules: []Rule{
 			{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
 			{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},
-			{VIP: 0, Ports: []PortRange{{spreadPort, spreadPort}}, Protocol: ProtocolUDP, Hash: Hash{ByPort: true}},
 		},
 	})
 	if err != nil {
@@ -120,7 +115,6 @@ func (h *farmHost) serve() {
 		return err
 	})
 	h.t.Cleanup(func() { l.Close() })
-	h.listener = l
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -154,9 +148,8 @@ func (f *farm) own(slot func(host, bucket int) uint32) {
 		for b := range words {
 			words[b] = slot(i, b)
 		}
-		for rule := range 3 {
-			h.f.SetSlots(rule, &words)
-		}
+		h.f.SetSlots(0, &words)
+		h.f.SetSlots(1, &words)
 	}
 }
 
@@ -279,8 +272,8 @@ func (f *farm) fixVIP(mac net.HardwareAddr) {
 	})
 }
 
-// send puts frames on the wire.
-func (n *node) send(frames ...[]byte) {
+// send puts a frame on the wire.
+func (n *node) send(frame []byte) {
 	n.t.Helper()
 	n.do(func() error {
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
@@ -288,11 +281,6 @@ func (n *node) send(frames ...[]byte) {
 			return err
 		}
 		defer unix.Close(fd)
-		for _, frame := range frames {
-			if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex})
 	})
 }

@@ -18,6 +18,7 @@ import (
 const (
 	filterMapAddresses      = "addresses"
 	filterMapAsked          = "asked"
+	filterMapClients        = "clients"
 	filterMapCounters       = "counters"
 	filterMapDatagrams      = "datagrams"
 	filterMapHost           = "host"
@@ -27,7 +28,6 @@ const (
 	filterMapPermits        = "permits"
 	filterMapPorts          = "ports"
 	filterMapQuorum         = "quorum"
-	filterMapShared         = "shared"
 	filterMapSlots          = "slots"
 	filterMapVips           = "vips"
 	filterProgMusterEgress  = "muster_egress"
@@ -86,6 +86,7 @@ type filterProgramSpecs struct {
 type filterMapSpecs struct {
 	Addresses *ebpf.MapSpec `ebpf:"addresses"`
 	Asked     *ebpf.MapSpec `ebpf:"asked"`
+	Clients   *ebpf.MapSpec `ebpf:"clients"`
 	Counters  *ebpf.MapSpec `ebpf:"counters"`
 	Datagrams *ebpf.MapSpec `ebpf:"datagrams"`
 	Host      *ebpf.MapSpec `ebpf:"host"`
@@ -95,7 +96,6 @@ type filterMapSpecs struct {
 	Permits   *ebpf.MapSpec `ebpf:"permits"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
 	Quorum    *ebpf.MapSpec `ebpf:"quorum"`
-	Shared    *ebpf.MapSpec `ebpf:"shared"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Vips      *ebpf.MapSpec `ebpf:"vips"`
 }
@@ -128,6 +128,7 @@ func (o *filterObjects) Close() error {
 type filterMaps struct {
 	Addresses *ebpf.Map `ebpf:"addresses"`
 	Asked     *ebpf.Map `ebpf:"asked"`
+	Clients   *ebpf.Map `ebpf:"clients"`
 	Counters  *ebpf.Map `ebpf:"counters"`
 	Datagrams *ebpf.Map `ebpf:"datagrams"`
 	Host      *ebpf.Map `ebpf:"host"`
@@ -137,7 +138,6 @@ type filterMaps struct {
 	Permits   *ebpf.Map `ebpf:"permits"`
 	Ports     *ebpf.Map `ebpf:"ports"`
 	Quorum    *ebpf.Map `ebpf:"quorum"`
-	Shared    *ebpf.Map `ebpf:"shared"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Vips      *ebpf.Map `ebpf:"vips"`
 }
@@ -146,6 +146,7 @@ func (m *filterMaps) Close() error {
 	return _FilterClose(
 		m.Addresses,
 		m.Asked,
+		m.Clients,
 		m.Counters,
 		m.Datagrams,
 		m.Host,
@@ -155,7 +156,6 @@ func (m *filterMaps) Close() error {
 		m.Permits,
 		m.Ports,
 		m.Quorum,
-		m.Shared,
 		m.Slots,
 		m.Vips,
 	)

@@ -1,5 +1,7 @@
 package filter
 
+import "math"
+
 // The layout that the programs in bpf/ share with this package: bpf/layout.h has the same numbers. A change here that an agent
 // of another version would misread needs another layout number.
 const (
@@ -20,6 +22,12 @@ const (
 
 	// nobody is a slot without owner and holders: nothing new is accepted, what has a socket goes on.
 	nobody = 0x00ffffff
+	// nobodyYet is the same where somebody else may have the connection: what has no socket is dropped in silence.
+	nobodyYet = nobody | 2<<24
+	// noChain is a chain without a host.
+	noChain = 0xffff
+	// forgotten is a time since which nobody was remembered.
+	forgotten = math.MaxUint64
 )
 
 type hostRecord struct {
@@ -42,16 +50,28 @@ type vipRecord struct {
 // portTable has the rule of each port, TCP first, UDP second: the page of its slots plus one, and portByPort. Zero: no rule.
 type portTable [2][65536]uint8
 
-// ruleRecord says what of a client's address counts in its bucket, in network order.
-type ruleRecord struct {
+// maskRecord says what of a client's address counts in its bucket, in network order.
+type maskRecord struct {
 	mask4 uint32
 	mask6 [4]uint32
-	_     uint32
+}
+
+type ruleRecord struct {
+	masks    maskRecord
+	remember uint32 // seconds; 0: clients are not remembered
+	since    uint64 // CLOCK_BOOTTIME in ns; what was noted before does not count
 }
 
 type slotPage struct {
-	rule  ruleRecord
-	slots [buckets]uint32
+	rule   ruleRecord
+	slots  [buckets]uint32
+	chains [buckets]uint16
+}
+
+// clientKey is a client, or its network, of the rule that has a page. IPv4 addresses are mapped.
+type clientKey struct {
+	Page    uint32
+	Address [16]byte
 }
 
 type peerKey struct {
@@ -70,13 +90,15 @@ type macRecord struct {
 	_   uint16
 }
 
-// protocolIndex is the place of a protocol in a portTable.
-func protocolIndex(protocol uint8) (int, bool) {
+// protocolIndexes are the places of a rule's protocol in a portTable; none when there is no such protocol.
+func protocolIndexes(protocol uint8) []int {
 	switch protocol {
 	case ProtocolTCP:
-		return 0, true
+		return []int{0}
 	case ProtocolUDP:
-		return 1, true
+		return []int{1}
+	case ProtocolBoth:
+		return []int{0, 1}
 	}
-	return 0, false
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // The kernel's tables are the only memory of where an address or a rule has its place: an agent that starts anew finds the
@@ -105,13 +106,14 @@ func (f *Filter) writeAddresses(vips []VIP, places []int) error {
 
 // placeRules gives each rule a page of slots: the page that one of its ports leads to already, else a free one, which is
 // cleared first. A page that only outgoing rules use counts as free when there is no other.
-func (f *Filter) placeRules(rules []Rule, vipPlaces []int) []int {
+func (f *Filter) placeRules(rules []Rule, ports [][2][]PortRange, vipPlaces []int) []int {
 	pages := make([]int, len(rules))
 	taken := map[int]bool{}
 	for i, r := range rules {
-		pages[i] = f.pageOf(r, vipPlaces[r.VIP], taken)
+		pages[i] = f.pageOf(r, ports[i], vipPlaces[r.VIP], taken)
 		if pages[i] >= 0 {
 			taken[pages[i]] = true
+			f.quietGains(vipPlaces[r.VIP], ports[i], pages[i])
 		}
 	}
 	leaving := f.pagesInUse(vipPlaces)
@@ -123,26 +125,41 @@ func (f *Filter) placeRules(rules []Rule, vipPlaces []int) []int {
 		f.slots.items[page].reset(rules[i].Hash)
 		pages[i], taken[page] = page, true
 	}
+	for i, r := range rules {
+		atomic.StoreUint32(&f.slots.items[pages[i]].rule.remember, uint32(r.Remember/time.Second))
+	}
 	return pages
 }
 
-// pageOf is the page that a rule has now, or -1. The same hash is asked for: else the old slots mean other buckets.
-func (f *Filter) pageOf(r Rule, vipPlace int, taken map[int]bool) int {
-	protocol, _ := protocolIndex(r.Protocol)
-	table := &f.ports.items[vipPlace][protocol]
-	for _, p := range r.Ports {
-		for n := int(p.First); n <= int(p.Last); n++ {
-			b := table[n]
-			page := int(b&portPage) - 1
-			if page < 0 || page >= len(f.slots.items) || taken[page] {
-				continue
-			}
-			if (b&portByPort != 0) == r.Hash.ByPort && f.slots.items[page].rule == r.Hash.record() {
-				return page
-			}
-		}
+// quietGains makes a page say nothing about its buckets when it is about to get a port of another: by its old slots the owner of a bucket
+// would reset connections of that port which another host has.
+func (f *Filter) quietGains(vipPlace int, ports [2][]PortRange, page int) {
+	gains := false
+	each(ports, func(protocol, port int) bool {
+		had := int(f.ports.items[vipPlace][protocol][port]&portPage) - 1
+		gains = had >= 0 && had != page
+		return !gains
+	})
+	if gains {
+		f.slots.items[page].fill(nobodyYet)
 	}
-	return -1
+}
+
+// pageOf is the page that a rule has now, or -1. The same hash is asked for: else the old slots mean other buckets.
+func (f *Filter) pageOf(r Rule, ports [2][]PortRange, vipPlace int, taken map[int]bool) int {
+	found := -1
+	each(ports, func(protocol, port int) bool {
+		b := f.ports.items[vipPlace][protocol][port]
+		page := int(b&portPage) - 1
+		if page < 0 || page >= len(f.slots.items) || taken[page] {
+			return true
+		}
+		if (b&portByPort != 0) == r.Hash.ByPort && f.slots.items[page].rule.masks == r.Hash.record() {
+			found = page
+		}
+		return found < 0
+	})
+	return found
 }
 
 func (f *Filter) pagesInUse(vipPlaces []int) map[int]bool {
@@ -174,22 +191,20 @@ func (f *Filter) freePage(taken, leaving map[int]bool) int {
 }
 
 // writePorts leads each port of the VIP to its rule's page, touching only what changes.
-func (f *Filter) writePorts(place, vip int, rules []Rule, pages []int) {
+func (f *Filter) writePorts(place, vip int, rules []Rule, ports [][2][]PortRange, pages []int) {
 	var want portTable
 	for i, r := range rules {
 		if r.VIP != vip {
 			continue
 		}
-		protocol, _ := protocolIndex(r.Protocol)
 		b := uint8(pages[i] + 1)
 		if r.Hash.ByPort {
 			b |= portByPort
 		}
-		for _, p := range r.Ports {
-			for n := int(p.First); n <= int(p.Last); n++ {
-				want[protocol][n] = b
-			}
-		}
+		each(ports[i], func(protocol, port int) bool {
+			want[protocol][port] = b
+			return true
+		})
 	}
 	has := &f.ports.items[place]
 	for protocol := range want {

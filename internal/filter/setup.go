@@ -5,12 +5,17 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 )
+
+// maxRemember is the longest time that clients are remembered for: what fits into the rule's record is longer than anybody waits.
+const maxRemember = 30 * 24 * time.Hour
 
 // The protocols of rules, by their IP numbers.
 const (
-	ProtocolTCP uint8 = 6
-	ProtocolUDP uint8 = 17
+	ProtocolTCP  uint8 = 6
+	ProtocolUDP  uint8 = 17
+	ProtocolBoth uint8 = 255 // both of them
 )
 
 // Setup is what a filter knows about its cluster, apart from slots, peers and the lease.
@@ -37,14 +42,16 @@ type PortRange struct{ First, Last uint16 }
 
 // Rule is a set of ports of a VIP that share slots.
 type Rule struct {
-	VIP      int // index into Setup.VIPs
-	Ports    []PortRange
+	VIP      int         // index into Setup.VIPs
+	Ports    []PortRange // none: every port of the VIP that no other rule has; one such rule a VIP
 	Protocol uint8
 	Hash     Hash
+	Remember time.Duration // how long a client is remembered after it was seen, in whole seconds; 0: not at all
 }
 
 // Configure installs a setup. What is already so is not touched: a port or an address that stays is there at every moment, and a
-// rule that keeps a port keeps its slots until SetSlots. Slots of a new rule say that nobody owns its buckets.
+// rule that keeps a port keeps its slots until SetSlots. Slots of a new rule, and of one that takes a port from another, say that nobody
+// owns its buckets: who has the connections of that port is known only after SetSlots.
 func (f *Filter) Configure(s Setup) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,10 +60,11 @@ func (f *Filter) Configure(s Setup) error {
 	}
 	atomic.StoreUint32(&f.host.items[0].self, uint32(s.Self))
 	places := f.placeVIPs(s.VIPs)
-	pages := f.placeRules(s.Rules, places)
+	ports := portsOf(s.Rules)
+	pages := f.placeRules(s.Rules, ports, places)
 	for i, v := range s.VIPs {
 		f.writeVIP(places[i], v)
-		f.writePorts(places[i], i, s.Rules, pages)
+		f.writePorts(places[i], i, s.Rules, ports, pages)
 	}
 	if err := f.writeAddresses(s.VIPs, places); err != nil {
 		return err
@@ -92,30 +100,45 @@ func (f *Filter) check(s Setup) error {
 }
 
 func checkRules(s Setup) error {
-	type key struct{ vip, protocol int }
-	taken := map[key]*[65536]bool{}
+	taken := map[portsKey]*[65536]bool{}
 	for i, r := range s.Rules {
-		protocol, ok := protocolIndex(r.Protocol)
-		if !ok || r.VIP < 0 || r.VIP >= len(s.VIPs) {
+		protocols := protocolIndexes(r.Protocol)
+		if protocols == nil || r.VIP < 0 || r.VIP >= len(s.VIPs) {
 			return fmt.Errorf("%w: rule %d: protocol %d, address %d", ErrSetup, i, r.Protocol, r.VIP)
 		}
-		k := key{r.VIP, protocol}
-		if taken[k] == nil {
-			taken[k] = new([65536]bool)
+		if r.Remember < 0 || r.Remember%time.Second != 0 || r.Remember > maxRemember {
+			return fmt.Errorf("%w: rule %d: clients remembered for %v", ErrSetup, i, r.Remember)
 		}
-		for _, p := range r.Ports {
-			if p.First > p.Last {
-				return fmt.Errorf("%w: rule %d: ports %d to %d", ErrSetup, i, p.First, p.Last)
+		for _, protocol := range protocols {
+			k := portsKey{r.VIP, protocol}
+			if taken[k] == nil {
+				taken[k] = new([65536]bool)
 			}
-			for n := int(p.First); n <= int(p.Last); n++ {
-				if taken[k][n] {
-					return fmt.Errorf("%w: rule %d: port %d of %s belongs to another rule", ErrSetup, i, n, s.VIPs[r.VIP].Address)
-				}
-				taken[k][n] = true
+			if n, bad := takePorts(taken[k], r.Ports); bad {
+				return fmt.Errorf("%w: rule %d: port %d of %s is no range or belongs to another rule", ErrSetup, i, n, s.VIPs[r.VIP].Address)
 			}
 		}
 	}
 	return nil
+}
+
+// takePorts marks ports and names the first that cannot be had. A rule for all others marks port 0, which nothing else can be about.
+func takePorts(taken *[65536]bool, ports []PortRange) (bad uint16, failed bool) {
+	if len(ports) == 0 {
+		ports = []PortRange{{}}
+	}
+	for _, p := range ports {
+		if p.First > p.Last {
+			return p.First, true
+		}
+		for n := int(p.First); n <= int(p.Last); n++ {
+			if taken[n] {
+				return uint16(n), true
+			}
+			taken[n] = true
+		}
+	}
+	return 0, false
 }
 
 // SetDirector says whether this host answers ARP for a VIP (an index into Setup.VIPs) and takes its ICMP.

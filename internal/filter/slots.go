@@ -34,10 +34,19 @@ func (f *Filter) Slots(rule int) (slots [buckets]uint32) {
 	return slots
 }
 
-// reset makes the page one of a rule whose buckets nobody owns.
+// reset makes the page one of a rule whose buckets nobody owns and whose clients nobody knows.
 func (p *slotPage) reset(h Hash) {
-	for i := range p.slots {
-		atomic.StoreUint32(&p.slots[i], nobody)
+	p.fill(nobody)
+	for i := range p.chains {
+		p.chains[i] = noChain
 	}
-	p.rule = h.record()
+	atomic.StoreUint64(&p.rule.since, forgotten)
+	p.rule.masks = h.record()
+}
+
+// fill gives every bucket one slot.
+func (p *slotPage) fill(word uint32) {
+	for i := range p.slots {
+		atomic.StoreUint32(&p.slots[i], word)
+	}
 }

@@ -89,8 +89,14 @@ static __always_inline __u32 self(void)
 	return h ? h->self : NOBODY;
 }
 
-/* The slot of a flow, or 0 with *found unset when no rule is for the port. */
-static __always_inline __u32 find_slot(__u32 vip, bool udp, struct flow *f, bool v6, bool *found)
+/* Where in a rule that remembers clients a flow belongs. In other rules, page is NULL. */
+struct place {
+	struct page *page;
+	__u32 key, bucket;
+};
+
+/* The slot of a flow, or 0 with *found unset when no rule is for the port. at is where to note its place; NULL: nobody asks. */
+static __always_inline __u32 find_slot(__u32 vip, bool udp, struct flow *f, bool v6, bool *found, struct place *at)
 {
 	struct ports *p = bpf_map_lookup_elem(&ports, &vip);
 	if (!p)
@@ -103,8 +109,10 @@ static __always_inline __u32 find_slot(__u32 vip, bool udp, struct flow *f, bool
 	if (!page)
 		return 0;
 	*found = true;
-	__u32 b = bucket(page, f, v6, byte & PORT_BY_PORT);
-	return *(volatile __u32 *)&page->slot[b & (BUCKETS - 1)];
+	__u32 b = bucket(page, f, v6, byte & PORT_BY_PORT) & (BUCKETS - 1);
+	if (at && page->rule.remember)
+		*at = (struct place){ .page = page, .key = key, .bucket = b };
+	return *(volatile __u32 *)&page->slot[b];
 }
 
 static __always_inline __u32 slot_owner(__u32 slot) { return slot & 0xff; }
@@ -146,11 +154,10 @@ static __always_inline __s32 sender(struct __sk_buff *skb)
 	return id ? (__s32)*id : NONE;
 }
 
-#define TCP_STATE_TIME_WAIT 6
 #define TCP_STATE_LISTEN 10
 #define TCP_STATE_REQUEST 12
 
-enum finding { SOCKET_NONE, SOCKET_COOKIE, SOCKET_REQUEST, SOCKET_WAITS, SOCKET_IS };
+enum finding { SOCKET_NONE, SOCKET_COOKIE, SOCKET_REQUEST, SOCKET_IS };
 
 /* Where the headers of a packet are that may end a handshake by syncookie; no: a packet that cannot. */
 struct headers {
@@ -197,8 +204,6 @@ static __always_inline enum finding find_socket(struct __sk_buff *skb, struct fl
 			found = SOCKET_COOKIE;
 	} else if (sk->state == TCP_STATE_REQUEST) {
 		found = SOCKET_REQUEST;
-	} else if (sk->state == TCP_STATE_TIME_WAIT) {
-		found = SOCKET_WAITS;
 	}
 	bpf_sk_release(sk);
 	return found;

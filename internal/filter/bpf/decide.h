@@ -10,6 +10,8 @@
  * the packet already.
  */
 #define AGAIN 0x10000
+/* Although every host of the cluster saw the frame, this one alone goes on with it. */
+#define ALONE 0x20000
 #define UNTOUCHED 0xffffffff
 #define TO(reason, id) ((reason) | (id) << 8)
 
@@ -20,6 +22,7 @@
 struct packet {
 	struct flow flow;
 	__u32 slot;
+	struct place at; /* in a rule that remembers clients */
 	__u32 l4;     /* offset of the transport header */
 	bool quoted; /* by an ICMP error: there is no TCP header at l4 */
 	bool all;    /* every host has the frame */
@@ -31,13 +34,17 @@ static __always_inline __s32 forwarder(struct __sk_buff *skb, struct packet *p)
 	return p->all ? NONE : sender(skb);
 }
 
-static __always_inline __u32 decide_new(struct __sk_buff *skb, struct packet *p)
+#include "remember.h"
+
+static __always_inline __u32 decide_new(struct __sk_buff *skb, struct packet *p, bool v6)
 {
 	__u32 owner = slot_owner(p->slot);
+	if (p->at.page)
+		return decide_client(skb, p, v6);
 	if (slot_flags(p->slot) & SLOT_OWN)
 		return may_accept(p->slot) ? ACCEPT_NEW : DROP_LEASE;
 	if (owner == NOBODY)
-		return DROP_NOBODY;
+		return slot_flags(p->slot) & SLOT_REFUSED ? DROP_REFUSED : DROP_NOBODY;
 	if (owner == self() || forwarder(skb, p) != NONE)
 		return DROP_NOT_OWNED;
 	return lease_valid() ? TO(FORWARD_NEW, owner) : DROP_LEASE;
@@ -73,10 +80,7 @@ static __always_inline bool asked_lately(struct flow *f)
 	return false;
 }
 
-/*
- * The slot says ask: sockets first, then the next host that may have the connection. One in TIME_WAIT is only good if nobody has
- * another: the client may have used the port again, and the new connection is where the bucket was then.
- */
+/* The slot says ask: sockets first, then the next host that may have the connection. */
 static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet *p, bool v6)
 {
 	struct headers h = {};
@@ -85,14 +89,14 @@ static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet 
 		h.tcp = direct(skb, p->l4, sizeof(*h.tcp));
 	}
 	enum finding found = find_socket(skb, &p->flow, v6, &h);
-	if (found != SOCKET_NONE && found != SOCKET_WAITS)
+	if (found != SOCKET_NONE)
 		return found == SOCKET_COOKIE ? ACCEPT_COOKIE : ACCEPT_SOCKET;
 	__u32 owner = slot_owner(p->slot), next = slot_second(p->slot), me = self();
 	/* Of those who all have the frame, only an owner who still is one may let the stack reset what it does not know. */
 	if (p->all && (owner != me || !may_accept(p->slot)))
 		return DROP_SEEN_BY_OTHERS;
 	if (owner == me && next == NOBODY)
-		return found == SOCKET_WAITS ? ACCEPT_SOCKET : ACCEPT_END;
+		return ACCEPT_END;
 	__s32 from = forwarder(skb, p);
 	__u32 again = from == NONE ? 0 : AGAIN;
 	if (next == from)
@@ -103,8 +107,6 @@ static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet 
 		return DROP_SEEN_BY_OTHERS;
 	if (next != NOBODY && next != me)
 		return TO(FORWARD_NEXT, next) | again;
-	if (found == SOCKET_WAITS)
-		return ACCEPT_SOCKET;
 	if (owner == me || slot_flags(p->slot) & SLOT_LAST)
 		return end_of_chain(p);
 	return DROP_NO_SOCKET;

@@ -30,11 +30,11 @@ static __always_inline bool elsewhere(__u32 slot, __u32 self)
 static __always_inline int guard(struct __sk_buff *skb, __u32 vip, struct flow *f, bool v6)
 {
 	bool found = false;
-	__u32 slot = find_slot(vip, false, f, v6, &found);
+	__u32 slot = find_slot(vip, false, f, v6, &found, NULL);
 	if (!found || !elsewhere(slot, self()))
 		return PASS;
 	/* A request socket is no connection yet: it is what two hosts have when both answered the SYN. */
-	if (find_socket(skb, f, v6, NULL) >= SOCKET_WAITS || permitted(f))
+	if (find_socket(skb, f, v6, NULL) == SOCKET_IS || permitted(f))
 		return PASS;
 	count(GUARD_RESET);
 	return TC_ACT_SHOT;

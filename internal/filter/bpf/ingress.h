@@ -4,7 +4,6 @@
 #define MUSTER_INGRESS_H
 
 #include "decide.h"
-#include "fragment.h"
 #include "frame.h"
 
 /* A packet that goes round between hosts that disagree must end: each host after the first takes one from its TTL. */
@@ -59,7 +58,7 @@ static __always_inline int act(struct __sk_buff *skb, struct vip *vip, bool all,
 		return PASS;
 	}
 	if (reason <= LAST_FORWARD) {
-		if (!all || reason == FORWARD_NEXT)
+		if (!all || reason == FORWARD_NEXT || verdict & ALONE)
 			return forward(skb, vip, verdict);
 		reason = DROP_SEEN_BY_OTHERS;
 	}
@@ -88,10 +87,15 @@ static __always_inline __u32 decide_tcp(struct __sk_buff *skb, struct packet *p,
 	p->flow.client_port = th->source;
 	p->flow.port = th->dest;
 	bool new = th->syn && !th->ack;
-	p->slot = find_slot(vip, false, &p->flow, v6, &found);
+	p->slot = find_slot(vip, false, &p->flow, v6, &found, &p->at);
 	if (!found)
 		return DROP_NO_RULE;
-	return new ? decide_new(skb, p) : decide_known(skb, p, v6);
+	if (new)
+		return decide_new(skb, p, v6);
+	__u32 verdict = decide_known(skb, p, v6);
+	if (p->at.page && (verdict == ACCEPT_OWNER || verdict == ACCEPT_SOCKET))
+		note_known(skb, p, v6);
+	return verdict;
 }
 
 static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p, bool v6, __u32 vip, __u32 room)
@@ -102,36 +106,33 @@ static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p,
 		return DROP_MALFORMED;
 	p->flow.client_port = uh->source;
 	p->flow.port = uh->dest;
-	p->slot = find_slot(vip, true, &p->flow, v6, &found);
-	return found ? decide_new(skb, p) : DROP_NO_RULE;
+	p->slot = find_slot(vip, true, &p->flow, v6, &found, &p->at);
+	if (!found)
+		return DROP_NO_RULE;
+	__u32 verdict = decide_new(skb, p, v6);
+	struct client c;
+	if (p->at.page && verdict <= LAST_ACCEPT && note_due(p, v6, &c))
+		note(&c);
+	return verdict;
 }
 
-/* The messages about a packet (RFC 1122, section 3.2.2), which they quote behind their header. */
 #define ICMP_UNREACHABLE 3
-#define ICMP_QUENCH 4
-#define ICMP_REDIRECT 5
 #define ICMP_EXCEEDED 11
 #define ICMP_PARAMETER 12
 #define ICMP_HEADER 8
 
-static __always_inline bool quotes(__u8 type)
-{
-	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_REDIRECT || type == ICMP_EXCEEDED || type == ICMP_PARAMETER;
-}
-
 /*
- * What belongs to no connection is answered once: by this host if the frame was sent to it alone and, where all hosts have it, by
- * the director. One whose lease has lapsed may have a successor.
+ * Whether this host answers echo requests: exactly one does. Where all have the frame, a director whose agent has died would
+ * answer beside its successor.
  */
-static __always_inline __u32 decide_query(struct __sk_buff *skb, struct packet *p, struct vip *vip)
+static __always_inline bool directs(struct vip *vip, struct packet *p)
 {
-	bool here = p->all ? vip->flags & VIP_DIRECTOR && lease_valid() : sender(skb) == NONE;
-	return here ? ACCEPT_ICMP : DROP_ICMP;
+	return vip->flags & VIP_DIRECTOR && (!p->all || lease_valid());
 }
 
 /*
  * An error about a packet that left with the VIP as source belongs to that packet's connection: else the owner would never
- * learn the path's MTU.
+ * learn the path's MTU. Everything else is the director's.
  */
 static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip)
 {
@@ -139,24 +140,26 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 	__be16 port[2];
 	struct iphdr ip;
 	bool found = false;
-	__u32 quote = p->l4 + ICMP_HEADER;
+	__u32 director = directs(vip, p) ? ACCEPT_ICMP : DROP_ICMP, quote = p->l4 + ICMP_HEADER;
 	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)))
 		return DROP_MALFORMED;
-	if (!quotes(type))
-		return decide_query(skb, p, vip);
+	if (type != ICMP_UNREACHABLE && type != ICMP_EXCEEDED && type != ICMP_PARAMETER)
+		return director;
 	if (bpf_skb_load_bytes(skb, quote, &ip, sizeof(ip)) || ip.saddr != p->flow.vip.word[3] || ip.ihl < 5 ||
 	    ip.frag_off & bpf_htons(FRAGMENT_OFFSET) || (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
 	    bpf_skb_load_bytes(skb, quote + ip.ihl * 4, port, sizeof(port)))
-		return decide_query(skb, p, vip);
+		return director;
 	p->quoted = true;
 	p->flow.client = mapped(ip.daddr);
 	p->flow.client_port = port[1];
 	p->flow.port = port[0];
-	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, &p->flow, false, &found);
+	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, &p->flow, false, &found, &p->at);
 	if (!found)
-		return decide_query(skb, p, vip);
+		return director;
 	if (ip.protocol == IPPROTO_TCP)
 		return decide_known(skb, p, false);
+	if (p->at.page)
+		return about_client(skb, p, false);
 	if (slot_owner(p->slot) == self())
 		return ACCEPT_ICMP;
 	return slot_owner(p->slot) != NOBODY && forwarder(skb, p) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
@@ -166,12 +169,6 @@ static __always_inline struct datagram datagram_of(struct iphdr *ip)
 {
 	struct datagram d = { .from = mapped(ip->saddr), .to = mapped(ip->daddr), .id = ip->id, .protocol = ip->protocol };
 	return d;
-}
-
-/* Other protocols are none of our business. */
-static __always_inline bool decided(__u8 protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP;
 }
 
 static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip, __u8 protocol, __u32 room)
@@ -209,11 +206,13 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 		return act(skb, vip, p.all, DROP_MALFORMED);
 	if (fragment)
 		d = datagram_of(ip);
-	if (fragment & bpf_htons(FRAGMENT_OFFSET))
-		return decided(protocol) ? act(skb, vip, p.all, later_fragment(skb, vip, &d, p.all)) : PASS;
+	if (fragment & bpf_htons(FRAGMENT_OFFSET)) { /* has no ports: what was decided for the first holds */
+		__u32 *kept = bpf_map_lookup_elem(&datagrams, &d);
+		return act(skb, vip, p.all, kept ? *kept : DROP_FRAGMENT);
+	}
 	verdict = decide(skb, &p, index, vip, protocol, total - header);
 	if (fragment && verdict != UNTOUCHED)
-		keep_verdict(&d, verdict);
+		bpf_map_update_elem(&datagrams, &d, &verdict, BPF_ANY);
 	return verdict == UNTOUCHED ? PASS : act(skb, vip, p.all, verdict);
 }
 

@@ -32,6 +32,8 @@
 /* Above them, the quorum that the rule needs: whose deadline counts besides the lease. 0: none. */
 #define SLOT_QUORUM_SHIFT 3
 #define SLOT_QUORUM_MASK 3
+/* The rule takes nothing new from anybody. */
+#define SLOT_REFUSED 0x20
 
 #define FRAGMENT_MORE 0x2000
 #define FRAGMENT_OFFSET 0x1fff
@@ -46,19 +48,19 @@
 /* Reasons, in the order of package filter's Reason. Accepting ones come first, then forwarding ones, then the rest. */
 enum reason {
 	ACCEPT_NEW,
+	ACCEPT_REMEMBERED,
 	ACCEPT_OWNER,
 	ACCEPT_SOCKET,
 	ACCEPT_COOKIE,
 	ACCEPT_END,
 	ACCEPT_ICMP,
-	ACCEPT_FRAGMENT,
-	ACCEPT_SHARED,
 	FORWARD_NEW,
 	FORWARD_OWNER,
 	FORWARD_NEXT,
 	DROP_LEASE,
 	DROP_NOT_OWNED,
 	DROP_NOBODY,
+	DROP_REFUSED,
 	DROP_NO_SOCKET,
 	DROP_FRAGMENT,
 	DROP_ICMP,
@@ -75,7 +77,7 @@ enum reason {
 	GUARD_ARP,
 	REASONS,
 };
-#define LAST_ACCEPT ACCEPT_SHARED
+#define LAST_ACCEPT ACCEPT_ICMP
 #define LAST_FORWARD FORWARD_NEXT
 
 struct host {
@@ -112,16 +114,22 @@ struct ports {
 	__u8 port[2][65536];
 };
 
-/* What of a client's address counts in its bucket: all of it, or its network. */
+/*
+ * What of a client's address counts in its bucket: all of it, or its network. And for how many seconds a client is remembered (0: not at
+ * all), and since when what this host remembers counts (CLOCK_BOOTTIME in ns).
+ */
 struct rule {
 	__be32 mask4;
 	__be32 mask6[4];
-	__u32 pad;
+	__u32 remember;
+	__u64 since;
 };
 
+/* A chain is the host that a client's first packet goes to (low byte), and the one that this host passes it to (high byte). */
 struct page {
 	struct rule rule;
 	__u32 slot[BUCKETS];
+	__u16 chain[BUCKETS];
 };
 
 struct counters {
@@ -155,16 +163,10 @@ struct datagram {
 	__u32 protocol;
 };
 
-/* What was decided for a datagram's first fragment, and when (CLOCK_BOOTTIME). */
-struct kept {
-	__u64 at;
-	__u32 verdict;
-	__u32 pad;
-};
-
-/* How much of something was used in a window of time. */
-struct budget {
-	__u64 window, used;
+/* A client, or its network, of the rule that has a page. */
+struct client {
+	__u32 page;
+	struct address address;
 };
 
 /* A flow as its client sends it. */
@@ -174,7 +176,6 @@ struct flow {
 };
 
 /* Sizes of the tables that the agent does not set: entries that age out or are bounded by hosts and interfaces. */
-#define MAX_HOSTS 32
 #define MAX_VIPS 32
 #define QUORUMS 2
 #define MAX_PAGES 64
@@ -182,6 +183,7 @@ struct flow {
 #define MAX_DATAGRAMS 4096
 #define MAX_PERMITS 1024
 #define MAX_ASKED 4096
+#define MAX_CLIENTS 65536
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -262,16 +264,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_DATAGRAMS);
 	__type(key, struct datagram);
-	__type(value, struct kept);
+	__type(value, __u32);
 } datagrams SEC(".maps");
-
-/* Later fragments that were given to all hosts. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct budget);
-} shared SEC(".maps");
 
 /* Flows whose chain ended here although the slot names another host: when (CLOCK_BOOTTIME) the stack was let to reset them. */
 struct {
@@ -288,6 +282,14 @@ struct {
 	__type(key, struct flow);
 	__type(value, __u64);
 } asked SEC(".maps");
+
+/* When (CLOCK_BOOTTIME) a client of a rule that remembers them was last seen. Full: who was seen the longest ago is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_CLIENTS);
+	__type(key, struct client);
+	__type(value, __u64);
+} clients SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
