@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
-	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/guard"
 	"github.com/muster-ha/muster/internal/heartbeat"
@@ -45,7 +44,7 @@ type host struct {
 
 	config          *config.Config
 	pending         *config.Config // loaded, waits for the other hosts
-	pendingRankings *balance.Rankings
+	pendingRankings rankings
 	machine         *member.Machine
 	attributes      member.Attributes
 	next            member.Attributes // with the pending configuration

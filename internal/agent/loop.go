@@ -134,6 +134,7 @@ func (h *host) fillRule(rule int) {
 	var slots [balance.Buckets]uint32
 	h.shares.slots(rule, &slots)
 	h.filter.SetSlots(rule, &slots)
+	h.fillChains(rule)
 }
 
 // direct makes the filter answer for the VIPs that this host directs, and for no others.

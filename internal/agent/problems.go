@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/member"
 )
 
@@ -75,7 +76,7 @@ func vipProblems(s api.Status) (list []api.Problem) {
 		for _, r := range v.Rules {
 			list = append(list, quorumProblem(v, r)...)
 			for _, o := range r.Owners {
-				if o.Host == "" && r.HasQuorum {
+				if o.Host == "" && r.HasQuorum && r.Handling != config.Refuse.String() {
 					add(v, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail or its hosts are drained: mend one of them")
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
-	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/quorum"
@@ -32,28 +31,8 @@ func wantsQuorum(cfg *config.Config) bool {
 
 func needOf(r config.Rule) member.Need { return member.Need(r.Quorum) }
 
-// eligible is who may own buckets of a rule: nobody in a view without the quorum that the rule needs.
-func (s *shares) eligible(v member.View, rule int) member.Set {
-	if !s.hasQuorum(v, rule) {
-		return 0
-	}
-	return balance.Eligible(v, rule)
-}
-
 func (s *shares) hasQuorum(v member.View, rule int) bool {
 	return electorate(s.config).Has(needOf(s.config.Rules[rule]), v, v.Set())
-}
-
-// markNeed has the kernel ask for the rule's quorum wherever it would accept.
-func (s *shares) markNeed(rule int, out *[balance.Buckets]uint32) {
-	need := needOf(s.config.Rules[rule])
-	if need == member.NoQuorum {
-		return
-	}
-	mark := balance.Slot{Flags: balance.NeedFlag(need)}.Word()
-	for b := range out {
-		out[b] |= mark
-	}
 }
 
 // renewQuorum moves on until when the kernel may accept what needs a quorum. kernel and now are one moment by two clocks.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
-	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/member"
 )
@@ -49,7 +48,7 @@ func warn(cfg *config.Config, log *slog.Logger) {
 }
 
 // offer makes a configuration the pending one, and takes in the secret that it names.
-func (h *host) offer(next *config.Config, rankings *balance.Rankings, secret []byte) error {
+func (h *host) offer(next *config.Config, rankings rankings, secret []byte) error {
 	if changed := config.Restart(h.config, next); len(changed) > 0 {
 		return fmt.Errorf("%w: %w: %s: stop all agents with `muster stop`, then start them (docs/configuration.md says what can change one host after the other)", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
 	}

@@ -84,7 +84,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.shares = newShares(self, o.Config, rank(o.Config), nil)
-	h.scanner = newScanner(h.connections, filter.SyncookiesSent, h.scanned)
+	h.scanner = newScanner(h.connections, filter.SyncookiesSent, h.filter, h.scanned)
 	h.checks = newChecks(h.probed(o.Config), h.checked, o.Log)
 	if err := h.carry(o.Config); err != nil {
 		return nil, errors.Join(err, h.abandon())

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/muster-ha/muster/internal/balance"
@@ -33,6 +34,7 @@ type scanner struct {
 	requests chan request
 	look     func(*config.Config) ([]filter.Conn, error)
 	cookies  func() (uint64, error)
+	memory   memory
 	result   func(scan, error)
 
 	lastCookies uint64
@@ -45,9 +47,9 @@ type request struct {
 	cfg   *config.Config
 }
 
-// newScanner looks at the connections to the VIPs of the configuration in use.
-func newScanner(look func(*config.Config) ([]filter.Conn, error), cookies func() (uint64, error), result func(scan, error)) *scanner {
-	s := &scanner{requests: make(chan request, 1), look: look, cookies: cookies, result: result}
+// newScanner looks at the connections to the VIPs of the configuration in use, and at the clients that are remembered.
+func newScanner(look func(*config.Config) ([]filter.Conn, error), cookies func() (uint64, error), m memory, result func(scan, error)) *scanner {
+	s := &scanner{requests: make(chan request, 1), look: look, cookies: cookies, memory: m, result: result}
 	if sent, err := cookies(); err == nil {
 		s.lastCookies = sent // what the host sent before is not about us
 	}
@@ -109,6 +111,7 @@ func (s *scanner) once(r request, now time.Time) (scan, error) {
 		out.counts[i] = map[int]int{}
 	}
 	find := ruleFinder(r.cfg)
+	connected := map[int][]netip.Addr{}
 	for _, c := range conns {
 		rule, ok := find(c.Local)
 		if !ok {
@@ -117,6 +120,14 @@ func (s *scanner) once(r request, now time.Time) (scan, error) {
 		bucket := int(hashOf(r.cfg.Rules[rule]).Bucket(c.Remote.Addr(), c.Remote.Port()))
 		out.rules[rule].Buckets.Set(bucket)
 		out.counts[rule][bucket]++
+		if r.cfg.Rules[rule].Remember > 0 && c.State != filter.SynReceived {
+			connected[rule] = append(connected[rule], c.Remote.Addr())
+		}
+	}
+	if remembering(r.cfg) {
+		if err := recall(s.memory, r.cfg, connected, out.rules); err != nil {
+			return scan{}, err
+		}
 	}
 	if s.sentCookies(now) {
 		for i := range out.rules {
@@ -142,17 +153,11 @@ func (s *scanner) sentCookies(now time.Time) bool {
 func ruleFinder(cfg *config.Config) func(netip.AddrPort) (int, bool) {
 	return func(local netip.AddrPort) (int, bool) {
 		addr, port := local.Addr().Unmap(), local.Port()
-		for i, r := range cfg.Rules {
-			if r.Protocol != config.TCP || cfg.VIPs[r.VIP].Address.Addr() != addr {
-				continue
-			}
-			for _, p := range r.Ports {
-				if p.First <= port && port <= p.Last {
-					return i, true
-				}
-			}
+		vip := slices.IndexFunc(cfg.VIPs, func(v config.VIP) bool { return v.Address.Addr() == addr })
+		if vip < 0 {
+			return 0, false
 		}
-		return 0, false
+		return cfg.RuleFor(vip, config.TCP, port)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 type shares struct {
 	self      member.ID
 	config    *config.Config
-	rankings  *balance.Rankings
+	rankings  rankings
 	view      member.View // released for, or installed; zero: none
 	installed bool
 	rules     []ruleShare
@@ -26,6 +26,7 @@ type shares struct {
 // ruleShare is one rule's part of shares.
 type ruleShare struct {
 	table  *balance.Table    // owners by shares.view
+	may    member.Set        // who may own buckets of it in that view
 	own    balance.Bitmap    // buckets in which this host accepts new connections now
 	mine   balance.Holding   // where it still has connections of others' buckets
 	others []balance.Holding // what the other members of the view have announced
@@ -33,7 +34,7 @@ type ruleShare struct {
 
 // newShares starts with nothing owned. Rules that old has unchanged keep what they accept now, so that a new configuration
 // moves nothing that need not move.
-func newShares(self member.ID, cfg *config.Config, rankings *balance.Rankings, old *shares) *shares {
+func newShares(self member.ID, cfg *config.Config, rankings rankings, old *shares) *shares {
 	s := &shares{self: self, config: cfg, rankings: rankings, rules: make([]ruleShare, len(cfg.Rules))}
 	s.withdraw()
 	if old == nil {
@@ -49,15 +50,6 @@ func newShares(self member.ID, cfg *config.Config, rankings *balance.Rankings, o
 		}
 	}
 	return s
-}
-
-// rank makes the hosts' rankings. At 32 hosts that takes longer than a host may be late with a heartbeat: not in the loop.
-func rank(cfg *config.Config) *balance.Rankings {
-	weights := make([]int, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
-		weights[i] = h.Weight
-	}
-	return balance.NewRankings(weights)
 }
 
 // ruleLike finds the rule of s that is the same as rule i of cfg, or -1.
@@ -88,14 +80,11 @@ func (s *shares) release(v member.View) {
 	for i := range s.directs {
 		s.directs[i] = s.directs[i] && s.directors[i] == uint8(s.self)
 	}
-	tables := map[member.Set]*balance.Table{}
+	tables := tables{}
 	for i := range s.rules {
 		r := &s.rules[i]
-		eligible := s.eligible(v, i)
-		if tables[eligible] == nil {
-			tables[eligible] = s.rankings.Table(eligible)
-		}
-		r.table = tables[eligible]
+		r.may = s.eligible(v, i)
+		r.table = tables.of(s, i, r.may)
 		r.own = r.own.And(balance.OwnBitmap(r.table, s.self))
 		r.mine = balance.Holding{ID: s.self, Unknown: true}
 		r.others = s.unknownHoldings()
@@ -224,7 +213,7 @@ func (s *shares) slots(rule int, out *[balance.Buckets]uint32) {
 		return
 	}
 	balance.Slots(s.self, r.table, r.own, r.mine, r.others, out)
-	s.markNeed(rule, out)
+	s.mark(rule, out)
 }
 
 // directing reports whether this host answers for a VIP: as a share, that is given up at the release and taken at the install.

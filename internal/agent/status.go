@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -195,7 +194,7 @@ func (h *host) sharesOf(id member.ID) []api.Share {
 			continue
 		}
 		n := countOwned(r.table, uint8(id))
-		list = append(list, api.Share{VIP: h.config.VIPs[h.config.Rules[i].VIP].Name, Rule: ruleName(h.config.Rules[i]),
+		list = append(list, api.Share{VIP: h.config.VIPs[h.config.Rules[i].VIP].Name, Rule: h.config.Rules[i].Name(),
 			Buckets: n, Percent: percent(n)})
 	}
 	return list
@@ -246,9 +245,8 @@ func (h *host) vipStatus(i int) api.VIPStatus {
 }
 
 func (h *host) ruleStatus(i int) api.RuleStatus {
-	r := h.config.Rules[i]
-	s := api.RuleStatus{Protocol: r.Protocol.String(), Ports: portNames(r), Affinity: r.Affinity.String(),
-		Ready: h.attributes.Ready&(1<<i) != 0, Owners: []api.OwnerShare{}}
+	s := ruleSays(h.config, i)
+	s.Ready = h.attributes.Ready&(1<<i) != 0
 	h.quorumStatus(&s, i)
 	table := h.shares.rules[i].table
 	if table == nil {
@@ -265,21 +263,6 @@ func (h *host) ruleStatus(i int) api.RuleStatus {
 	s.ConnectionsHeld = h.connectionsHeld(i)
 	return s
 }
-
-// portNames writes a rule's ports as the file has them.
-func portNames(r config.Rule) string {
-	var parts []string
-	for _, p := range r.Ports {
-		if p.First == p.Last {
-			parts = append(parts, strconv.Itoa(int(p.First)))
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%d-%d", p.First, p.Last))
-	}
-	return strings.Join(parts, ",")
-}
-
-func ruleName(r config.Rule) string { return r.Protocol.String() + " " + portNames(r) }
 
 func (h *host) name(id member.ID) string {
 	if int(id) >= len(h.config.Hosts) {

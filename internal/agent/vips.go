@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/filter"
@@ -142,7 +143,7 @@ func setup(cfg *config.Config, self uint8, links []vip.Interface) filter.Setup {
 		s.VIPs = append(s.VIPs, filter.VIP{Address: v.Address.Addr(), Interface: links[i].Index, MAC: links[i].MAC})
 	}
 	for _, r := range cfg.Rules {
-		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r)}
+		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r), Remember: r.Remember.Truncate(time.Second)}
 		for _, p := range r.Ports {
 			rule.Ports = append(rule.Ports, filter.PortRange{First: p.First, Last: p.Last})
 		}
@@ -152,7 +153,9 @@ func setup(cfg *config.Config, self uint8, links []vip.Interface) filter.Setup {
 }
 
 // hashOf says what of a client decides its bucket in a rule.
-func hashOf(r config.Rule) filter.Hash { return filter.Hash{ByPort: r.Affinity == config.AffinityNone} }
+func hashOf(r config.Rule) filter.Hash {
+	return filter.Hash{ByPort: r.Affinity == config.AffinityNone, Net4: r.Net4, Net6: r.Net6}
+}
 
 // announcing starts the announcer of a VIP.
 func (h *host) announcing(addr netip.Addr, link vip.Interface) (*carried, error) {

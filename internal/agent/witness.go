@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/muster-ha/muster/internal/balance"
@@ -22,6 +23,9 @@ type kernel interface {
 	SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error
 	SetDirector(vip int, on bool) error
 	SetSlots(rule int, slots *[balance.Buckets]uint32)
+	SetChains(rule int, chains *[balance.Buckets]uint16)
+	SetRemembers(rule int, counts bool)
+	memory
 	SetLease(deadline time.Duration)
 	SetQuorum(need uint8, deadline time.Duration)
 	Lease() time.Duration
@@ -46,6 +50,10 @@ func (noKernel) Counters() (filter.Counters, error)           { return filter.Co
 func (noKernel) SetPeer(int, uint8, net.HardwareAddr) error   { return nil }
 func (noKernel) SetDirector(int, bool) error                  { return nil }
 func (noKernel) SetSlots(int, *[balance.Buckets]uint32)       {}
+func (noKernel) SetChains(int, *[balance.Buckets]uint16)      {}
+func (noKernel) SetRemembers(int, bool)                       {}
+func (noKernel) Remember(int, []netip.Addr) error             { return nil }
+func (noKernel) Clients() ([]filter.Client, error)            { return nil, nil }
 func (noKernel) SetLease(time.Duration)                       {}
 func (noKernel) SetQuorum(need uint8, deadline time.Duration) {}
 func (noKernel) Lease() time.Duration                         { return 0 }

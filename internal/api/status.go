@@ -118,9 +118,14 @@ type VIPStatus struct {
 
 // RuleStatus is a rule of a VIP.
 type RuleStatus struct {
-	Protocol        string       `json:"protocol" doc:"tcp or udp." enum:"tcp,udp"`
-	Ports           string       `json:"ports" doc:"Ports and ranges." example:"80,443"`
-	Affinity        string       `json:"affinity" doc:"What of a client decides its host: none (address and port) or client (address)." enum:"none,client"`
+	Protocol        string       `json:"protocol" doc:"tcp, udp, or both." enum:"tcp,udp,both"`
+	Ports           string       `json:"ports" doc:"Ports and ranges; rest: those that no other rule of the VIP has." example:"80,443"`
+	Handling        string       `json:"handling" doc:"What is done with its clients: shared, single (one host gets all) or refuse (nothing new is accepted)." enum:"shared,single,refuse"`
+	Priority        []string     `json:"priority" doc:"With handling single, the hosts in order of preference; empty otherwise."`
+	Affinity        string       `json:"affinity" doc:"What of a client decides its host: none (address and port), client (address) or network (leading bits of the address)." enum:"none,client,network"`
+	AffinityIPv4    int          `json:"affinity_ipv4" doc:"With affinity network, the bits of an IPv4 address that count; 0 otherwise."`
+	AffinityIPv6    int          `json:"affinity_ipv6" doc:"With affinity network, the bits of an IPv6 address that count; 0 otherwise."`
+	AffinityTimeout float64      `json:"affinity_timeout_s" doc:"Seconds for which a client's host is remembered after it was last seen; 0: not at all."`
 	Quorum          string       `json:"quorum" doc:"What a view must have for the rule to be served in it." enum:"none,majority,witness"`
 	HasQuorum       bool         `json:"has_quorum" doc:"Whether the view of the answering host has it; if not, the rule accepts nothing new here."`
 	QuorumWhy       string       `json:"quorum_why" doc:"The votes behind that, in words; empty when the rule needs no quorum."`

@@ -106,13 +106,16 @@ func sampleHosts() []api.HostStatus {
 func sampleVIPs() []api.VIPStatus {
 	return []api.VIPStatus{
 		{Name: "dns", Address: "10.77.0.101/24", Rules: []api.RuleStatus{
-			{Protocol: "udp", Ports: "53", Affinity: "client", Quorum: "majority", QuorumWhy: "2 of 4 votes: more than half are needed", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
+			{Protocol: "udp", Ports: "53", Handling: "shared", Priority: []string{}, Affinity: "client", Quorum: "majority", QuorumWhy: "2 of 4 votes: more than half are needed", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
 		}},
 		{Name: "web", Address: "10.77.0.100/24", Interface: "eth0", Director: "a", Rules: []api.RuleStatus{
-			{Protocol: "tcp", Ports: "80,443", Affinity: "none", Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
+			{Protocol: "tcp", Ports: "80,443", Handling: "shared", Priority: []string{}, Affinity: "none", Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
 				{Host: "a", Buckets: 2731, Percent: 66.7}, {Host: "b", Buckets: 1365, Percent: 33.3}}},
-			{Protocol: "tcp", Ports: "8000-8010", Affinity: "client", Quorum: "witness", HasQuorum: true, QuorumWhy: "2 of 4 votes and the witness", Ready: false, ConnectionsHeld: new(7), Owners: []api.OwnerShare{
-				{Host: "b", Buckets: 4096, Percent: 100}}},
+			{Protocol: "tcp", Ports: "8000-8010", Handling: "single", Priority: []string{"b", "a"}, Affinity: "network", AffinityIPv4: 24, AffinityIPv6: 64,
+				AffinityTimeout: 1200, Quorum: "witness", HasQuorum: true, QuorumWhy: "2 of 4 votes and the witness", Ready: false, ConnectionsHeld: new(7), Owners: []api.OwnerShare{
+					{Host: "b", Buckets: 4096, Percent: 100}}},
+			{Protocol: "both", Ports: "rest", Handling: "refuse", Priority: []string{}, Affinity: "none", Quorum: "none", HasQuorum: true, Ready: true,
+				Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
 		}},
 	}
 }

@@ -127,7 +127,7 @@ func sameConfig(h api.HostStatus) string {
 func vip(w io.Writer, v api.VIPStatus, self string) {
 	fmt.Fprintf(w, "\nVIP %s  %s on %s, answered by %s\n", plain(v.Name), plain(v.Address), or(v.Interface, "unknown interface"), or(v.Director, "nobody"))
 	for _, r := range v.Rules {
-		fmt.Fprintf(w, "  %s %s  affinity %s, %s\n", plain(r.Protocol), plain(r.Ports), plain(r.Affinity), readiness(r, self))
+		fmt.Fprintf(w, "  %s %s  %s, %s\n", plain(r.Protocol), plain(r.Ports), handling(r), readiness(r, self))
 		quorum(w, r)
 		var rows [][]string
 		for _, o := range r.Owners {
