@@ -236,7 +236,8 @@ func TestPacketToDecision(t *testing.T) {
 		// Everything else to a VIP.
 		{"no rule", own, fromClient(dport(81), flags(syn)), dropped, []Reason{DropNoRule}, nil},
 		{"no rule for the protocol", own, fromClient(udp, dport(testPort)), dropped, []Reason{DropNoRule}, nil},
-		{"ICMP at another than the director", own, fromClient(icmp), dropped, []Reason{DropICMP}, nil},
+		{"ICMP to this host alone", own, fromClient(icmp), passed, []Reason{AcceptICMP}, nil},
+		{"ICMP, forwarded", own, fromClient(icmp, from(peer1MAC)), dropped, []Reason{DropICMP}, nil},
 		{"ICMP error, own", own, fromClient(icmpError(quoted())), passed, []Reason{AcceptOwner}, nil},
 		{"ICMP error, own, forwarded", own, fromClient(icmpError(quoted()), from(peer1MAC)), passed, []Reason{AcceptOwner}, nil},
 		{"ICMP error, another's", other, fromClient(icmpError(quoted())), redirected, []Reason{ForwardOwner}, peer1MAC},
@@ -244,12 +245,18 @@ func TestPacketToDecision(t *testing.T) {
 		{"ICMP error about UDP, own", own, fromClient(icmpError(quoted(udp))), passed, []Reason{AcceptICMP}, nil},
 		{"ICMP error about UDP, another's", other, fromClient(icmpError(quoted(udp))), redirected, []Reason{ForwardOwner}, peer1MAC},
 		{"ICMP error about UDP, forwarded", other, fromClient(icmpError(quoted(udp)), from(peer2MAC)), dropped, []Reason{DropICMP}, nil},
-		{"ICMP error without a rule", own, fromClient(icmpError(quoted(dport(9)))), dropped, []Reason{DropICMP}, nil},
-		{"ICMP error, short", own, fromClient(icmpError(quoted()), cut(offTCP+8+22)), dropped, []Reason{DropICMP}, nil},
+		{"source quench, another's", other, fromClient(icmpError(quoted()), set(offTCP, 4)), redirected, []Reason{ForwardOwner}, peer1MAC},
+		{"redirect, another's", other, fromClient(icmpError(quoted()), set(offTCP, 5)), redirected, []Reason{ForwardOwner}, peer1MAC},
+		{"parameter problem, another's", other, fromClient(icmpError(quoted()), set(offTCP, 12)), redirected, []Reason{ForwardOwner}, peer1MAC},
+		{"router advertisement with the look of a quote", other, fromClient(icmpError(quoted()), set(offTCP, 9)), passed, []Reason{AcceptICMP}, nil},
+		{"ICMP error without a rule", own, fromClient(icmpError(quoted(dport(9)))), passed, []Reason{AcceptICMP}, nil},
+		{"ICMP error, short", own, fromClient(icmpError(quoted()), cut(offTCP+8+22)), passed, []Reason{AcceptICMP}, nil},
 		{"ICMP without a type", own, fromClient(icmp, cut(offTCP)), dropped, []Reason{DropMalformed}, nil},
 		{"to everybody at layer 2", own, fromClient(to(everyone), flags(syn)), dropped, []Reason{DropFrame}, nil},
 		{"to a multicast address", own, fromClient(to(multiMAC), flags(syn)), dropped, []Reason{DropFrame}, nil},
-		{"later fragment alone", own, fromClient(func(p *packet) { p.fragment = 185 }), dropped, []Reason{DropFragment}, nil},
+		{"later fragment alone", own, fromClient(func(p *packet) { p.fragment = 185 }), passed, []Reason{AcceptShared}, nil},
+		{"later fragment alone, forwarded", own, fromClient(func(p *packet) { p.fragment = 185 }, from(peer1MAC)), passed, []Reason{AcceptFragment}, nil},
+		{"later fragment alone of another protocol", own, fromClient(func(p *packet) { p.fragment, p.protocol = 185, 47 }), passed, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
@@ -301,6 +308,7 @@ func TestLapsedLeaseTakesNothingNew(t *testing.T) {
 		{"SYN of another", other, fromClient(flags(syn)), dropped, DropLease, nil},
 		{"established", own, fromClient(), passed, AcceptOwner, nil},
 		{"established of another", other, fromClient(), redirected, ForwardOwner, peer1MAC},
+		{"later fragment alone", own, fromClient(func(p *packet) { p.fragment = 185 }), dropped, DropFragment, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b.slot(c.slot)
@@ -335,7 +343,7 @@ func TestFragmentsFollowTheFirst(t *testing.T) {
 			b.expect(t, ingress, rest.frame(), c.want, []Reason{c.why}, c.to)
 			other := fromClient(c.edit, later, func(p *packet) { p.id = 7 })
 			other.edit = nil
-			b.expect(t, ingress, other.frame(), dropped, []Reason{DropFragment}, nil)
+			b.expect(t, ingress, other.frame(), passed, []Reason{AcceptShared}, nil)
 		})
 	}
 }
@@ -396,16 +404,30 @@ func TestARPAnswerIsComplete(t *testing.T) {
 	}
 }
 
+// What belongs to no connection is answered by one host: where all see it by the director, as long as it has its lease.
 func TestDirectorTakesICMP(t *testing.T) {
-	b := newBench(t)
-	if err := b.f.SetDirector(0, true); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		name             string
+		director, lapsed bool
+		want             uint32
+		why              Reason
+	}{
+		{"director", true, false, passed, AcceptICMP},
+		{"another", false, false, dropped, DropICMP},
+		{"director whose lease has lapsed", true, true, dropped, DropICMP},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.setup(multiMAC)
+			if err := b.f.SetDirector(0, c.director); err != nil {
+				t.Fatal(err)
+			}
+			if c.lapsed {
+				b.f.SetLease(0)
+			}
+			b.expect(t, ingress, fromClient(icmp, to(multiMAC)).frame(), c.want, []Reason{c.why}, nil)
+		})
 	}
-	b.expect(t, ingress, fromClient(icmp).frame(), passed, []Reason{AcceptICMP}, nil)
-	if err := b.f.SetDirector(0, false); err != nil {
-		t.Fatal(err)
-	}
-	b.expect(t, ingress, fromClient(icmp).frame(), dropped, []Reason{DropICMP}, nil)
 }
 
 func TestPacketsThatGoRoundEnd(t *testing.T) {

@@ -14,7 +14,10 @@ import (
 
 var testVIP = netip.MustParseAddr("10.9.0.100")
 
-const testPort = 80
+const (
+	testPort   = 80
+	spreadPort = 54 // UDP, by the client's port
+)
 
 // farm is hosts that share a VIP, and a client, on one bridge.
 type farm struct {
@@ -26,7 +29,8 @@ type farm struct {
 
 type farmHost struct {
 	*node
-	f *Filter
+	f        *Filter
+	listener net.Listener
 }
 
 type farmOptions struct {
@@ -84,6 +88,7 @@ func (h *farmHost) configure(self int, shared bool) {
 		Rules: []Rule{
 			{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
 			{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},
+			{VIP: 0, Ports: []PortRange{{spreadPort, spreadPort}}, Protocol: ProtocolUDP, Hash: Hash{ByPort: true}},
 		},
 	})
 	if err != nil {
@@ -115,6 +120,7 @@ func (h *farmHost) serve() {
 		return err
 	})
 	h.t.Cleanup(func() { l.Close() })
+	h.listener = l
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -148,8 +154,9 @@ func (f *farm) own(slot func(host, bucket int) uint32) {
 		for b := range words {
 			words[b] = slot(i, b)
 		}
-		h.f.SetSlots(0, &words)
-		h.f.SetSlots(1, &words)
+		for rule := range 3 {
+			h.f.SetSlots(rule, &words)
+		}
 	}
 }
 
@@ -272,8 +279,8 @@ func (f *farm) fixVIP(mac net.HardwareAddr) {
 	})
 }
 
-// send puts a frame on the wire.
-func (n *node) send(frame []byte) {
+// send puts frames on the wire.
+func (n *node) send(frames ...[]byte) {
 	n.t.Helper()
 	n.do(func() error {
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
@@ -281,6 +288,11 @@ func (n *node) send(frame []byte) {
 			return err
 		}
 		defer unix.Close(fd)
-		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex})
+		for _, frame := range frames {
+			if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: n.ifindex}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -28,6 +28,7 @@ const (
 	filterMapPermits        = "permits"
 	filterMapPorts          = "ports"
 	filterMapQuorum         = "quorum"
+	filterMapShared         = "shared"
 	filterMapSlots          = "slots"
 	filterMapVips           = "vips"
 	filterProgMusterEgress  = "muster_egress"
@@ -96,6 +97,7 @@ type filterMapSpecs struct {
 	Permits   *ebpf.MapSpec `ebpf:"permits"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
 	Quorum    *ebpf.MapSpec `ebpf:"quorum"`
+	Shared    *ebpf.MapSpec `ebpf:"shared"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Vips      *ebpf.MapSpec `ebpf:"vips"`
 }
@@ -138,6 +140,7 @@ type filterMaps struct {
 	Permits   *ebpf.Map `ebpf:"permits"`
 	Ports     *ebpf.Map `ebpf:"ports"`
 	Quorum    *ebpf.Map `ebpf:"quorum"`
+	Shared    *ebpf.Map `ebpf:"shared"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Vips      *ebpf.Map `ebpf:"vips"`
 }
@@ -156,6 +159,7 @@ func (m *filterMaps) Close() error {
 		m.Permits,
 		m.Ports,
 		m.Quorum,
+		m.Shared,
 		m.Slots,
 		m.Vips,
 	)

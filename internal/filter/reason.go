@@ -13,7 +13,9 @@ const (
 	AcceptSocket                   // a socket here has the connection
 	AcceptCookie                   // the end of a handshake that this host's syncookie began
 	AcceptEnd                      // nobody has the connection: the stack answers with a reset
-	AcceptICMP                     // ICMP at the director, or about a connection here
+	AcceptICMP                     // ICMP that is answered here, or about a connection here
+	AcceptFragment                 // a later fragment before its first, which another host may get too
+	AcceptShared                   // the same, and given to all other hosts
 	ForwardNew                     // SYN or UDP, to the bucket's owner
 	ForwardOwner                   // established, to the bucket's owner
 	ForwardNext                    // established, to the next host that may have it
@@ -22,8 +24,8 @@ const (
 	DropNobody                     // new, and no host owns the bucket
 	DropRefused                    // new, and the rule's handling is refuse
 	DropNoSocket                   // established, another host may have it
-	DropFragment                   // a later fragment whose first was not seen
-	DropICMP                       // ICMP for the director
+	DropFragment                   // a later fragment before its first, without lease or too many of them
+	DropICMP                       // ICMP that another host answers
 	DropNoRule                     // no rule for the port
 	DropMalformed                  // headers too short or contradictory
 	DropFrame                      // sent to a broadcast or multicast address at layer 2
@@ -40,7 +42,7 @@ const (
 )
 
 var reasonNames = [Reasons]string{
-	"accept_new", "accept_remembered", "accept_owner", "accept_socket", "accept_cookie", "accept_end", "accept_icmp",
+	"accept_new", "accept_remembered", "accept_owner", "accept_socket", "accept_cookie", "accept_end", "accept_icmp", "accept_fragment", "accept_shared",
 	"forward_new", "forward_owner", "forward_next",
 	"drop_lease", "drop_not_owned", "drop_nobody", "drop_refused", "drop_no_socket", "drop_fragment", "drop_icmp", "drop_no_rule",
 	"drop_malformed", "drop_frame", "drop_no_peer", "drop_loop", "drop_seen_by_others",

@@ -275,7 +275,7 @@ func TestReasonsHaveNames(t *testing.T) {
 		}
 		seen[name] = true
 	}
-	if got := Reason(Reasons).String(); got != fmt.Sprintf("reason_%d", Reasons) {
+	if got, want := Reason(Reasons).String(), fmt.Sprintf("reason_%d", Reasons); got != want {
 		t.Errorf("unknown reason is called %q", got)
 	}
 }

@@ -154,10 +154,11 @@ static __always_inline __s32 sender(struct __sk_buff *skb)
 	return id ? (__s32)*id : NONE;
 }
 
+#define TCP_STATE_TIME_WAIT 6
 #define TCP_STATE_LISTEN 10
 #define TCP_STATE_REQUEST 12
 
-enum finding { SOCKET_NONE, SOCKET_COOKIE, SOCKET_REQUEST, SOCKET_IS };
+enum finding { SOCKET_NONE, SOCKET_COOKIE, SOCKET_REQUEST, SOCKET_WAITS, SOCKET_IS };
 
 /* Where the headers of a packet are that may end a handshake by syncookie; no: a packet that cannot. */
 struct headers {
@@ -204,6 +205,8 @@ static __always_inline enum finding find_socket(struct __sk_buff *skb, struct fl
 			found = SOCKET_COOKIE;
 	} else if (sk->state == TCP_STATE_REQUEST) {
 		found = SOCKET_REQUEST;
+	} else if (sk->state == TCP_STATE_TIME_WAIT) {
+		found = SOCKET_WAITS;
 	}
 	bpf_sk_release(sk);
 	return found;

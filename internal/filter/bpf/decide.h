@@ -80,7 +80,10 @@ static __always_inline bool asked_lately(struct flow *f)
 	return false;
 }
 
-/* The slot says ask: sockets first, then the next host that may have the connection. */
+/*
+ * The slot says ask: sockets first, then the next host that may have the connection. One in TIME_WAIT is only good if nobody has
+ * another: the client may have used the port again, and the new connection is where the bucket was then.
+ */
 static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet *p, bool v6)
 {
 	struct headers h = {};
@@ -89,14 +92,14 @@ static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet 
 		h.tcp = direct(skb, p->l4, sizeof(*h.tcp));
 	}
 	enum finding found = find_socket(skb, &p->flow, v6, &h);
-	if (found != SOCKET_NONE)
+	if (found != SOCKET_NONE && found != SOCKET_WAITS)
 		return found == SOCKET_COOKIE ? ACCEPT_COOKIE : ACCEPT_SOCKET;
 	__u32 owner = slot_owner(p->slot), next = slot_second(p->slot), me = self();
 	/* Of those who all have the frame, only an owner who still is one may let the stack reset what it does not know. */
 	if (p->all && (owner != me || !may_accept(p->slot)))
 		return DROP_SEEN_BY_OTHERS;
 	if (owner == me && next == NOBODY)
-		return ACCEPT_END;
+		return found == SOCKET_WAITS ? ACCEPT_SOCKET : ACCEPT_END;
 	__s32 from = forwarder(skb, p);
 	__u32 again = from == NONE ? 0 : AGAIN;
 	if (next == from)
@@ -107,6 +110,8 @@ static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet 
 		return DROP_SEEN_BY_OTHERS;
 	if (next != NOBODY && next != me)
 		return TO(FORWARD_NEXT, next) | again;
+	if (found == SOCKET_WAITS)
+		return ACCEPT_SOCKET;
 	if (owner == me || slot_flags(p->slot) & SLOT_LAST)
 		return end_of_chain(p);
 	return DROP_NO_SOCKET;

@@ -34,7 +34,7 @@ static __always_inline int guard(struct __sk_buff *skb, __u32 vip, struct flow *
 	if (!found || !elsewhere(slot, self()))
 		return PASS;
 	/* A request socket is no connection yet: it is what two hosts have when both answered the SYN. */
-	if (find_socket(skb, f, v6, NULL) == SOCKET_IS || permitted(f))
+	if (find_socket(skb, f, v6, NULL) >= SOCKET_WAITS || permitted(f))
 		return PASS;
 	count(GUARD_RESET);
 	return TC_ACT_SHOT;

@@ -4,6 +4,7 @@
 #define MUSTER_INGRESS_H
 
 #include "decide.h"
+#include "fragment.h"
 #include "frame.h"
 
 /* A packet that goes round between hosts that disagree must end: each host after the first takes one from its TTL. */
@@ -116,23 +117,32 @@ static __always_inline __u32 decide_udp(struct __sk_buff *skb, struct packet *p,
 	return verdict;
 }
 
+/* The messages about a packet (RFC 1122, section 3.2.2), which they quote behind their header. */
 #define ICMP_UNREACHABLE 3
+#define ICMP_QUENCH 4
+#define ICMP_REDIRECT 5
 #define ICMP_EXCEEDED 11
 #define ICMP_PARAMETER 12
 #define ICMP_HEADER 8
 
-/*
- * Whether this host answers echo requests: exactly one does. Where all have the frame, a director whose agent has died would
- * answer beside its successor.
- */
-static __always_inline bool directs(struct vip *vip, struct packet *p)
+static __always_inline bool quotes(__u8 type)
 {
-	return vip->flags & VIP_DIRECTOR && (!p->all || lease_valid());
+	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_REDIRECT || type == ICMP_EXCEEDED || type == ICMP_PARAMETER;
+}
+
+/*
+ * What belongs to no connection is answered once: by this host if the frame was sent to it alone and, where all hosts have it, by
+ * the director. One whose lease has lapsed may have a successor.
+ */
+static __always_inline __u32 decide_query(struct __sk_buff *skb, struct packet *p, struct vip *vip)
+{
+	bool here = p->all ? vip->flags & VIP_DIRECTOR && lease_valid() : sender(skb) == NONE;
+	return here ? ACCEPT_ICMP : DROP_ICMP;
 }
 
 /*
  * An error about a packet that left with the VIP as source belongs to that packet's connection: else the owner would never
- * learn the path's MTU. Everything else is the director's.
+ * learn the path's MTU.
  */
 static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip)
 {
@@ -140,22 +150,22 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 	__be16 port[2];
 	struct iphdr ip;
 	bool found = false;
-	__u32 director = directs(vip, p) ? ACCEPT_ICMP : DROP_ICMP, quote = p->l4 + ICMP_HEADER;
+	__u32 quote = p->l4 + ICMP_HEADER;
 	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)))
 		return DROP_MALFORMED;
-	if (type != ICMP_UNREACHABLE && type != ICMP_EXCEEDED && type != ICMP_PARAMETER)
-		return director;
+	if (!quotes(type))
+		return decide_query(skb, p, vip);
 	if (bpf_skb_load_bytes(skb, quote, &ip, sizeof(ip)) || ip.saddr != p->flow.vip.word[3] || ip.ihl < 5 ||
 	    ip.frag_off & bpf_htons(FRAGMENT_OFFSET) || (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
 	    bpf_skb_load_bytes(skb, quote + ip.ihl * 4, port, sizeof(port)))
-		return director;
+		return decide_query(skb, p, vip);
 	p->quoted = true;
 	p->flow.client = mapped(ip.daddr);
 	p->flow.client_port = port[1];
 	p->flow.port = port[0];
 	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, &p->flow, false, &found, &p->at);
 	if (!found)
-		return director;
+		return decide_query(skb, p, vip);
 	if (ip.protocol == IPPROTO_TCP)
 		return decide_known(skb, p, false);
 	if (p->at.page)
@@ -169,6 +179,12 @@ static __always_inline struct datagram datagram_of(struct iphdr *ip)
 {
 	struct datagram d = { .from = mapped(ip->saddr), .to = mapped(ip->daddr), .id = ip->id, .protocol = ip->protocol };
 	return d;
+}
+
+/* Other protocols are none of our business. */
+static __always_inline bool decided(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP;
 }
 
 static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip, __u8 protocol, __u32 room)
@@ -206,13 +222,11 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 		return act(skb, vip, p.all, DROP_MALFORMED);
 	if (fragment)
 		d = datagram_of(ip);
-	if (fragment & bpf_htons(FRAGMENT_OFFSET)) { /* has no ports: what was decided for the first holds */
-		__u32 *kept = bpf_map_lookup_elem(&datagrams, &d);
-		return act(skb, vip, p.all, kept ? *kept : DROP_FRAGMENT);
-	}
+	if (fragment & bpf_htons(FRAGMENT_OFFSET))
+		return decided(protocol) ? act(skb, vip, p.all, later_fragment(skb, vip, &d, p.all)) : PASS;
 	verdict = decide(skb, &p, index, vip, protocol, total - header);
 	if (fragment && verdict != UNTOUCHED)
-		bpf_map_update_elem(&datagrams, &d, &verdict, BPF_ANY);
+		keep_verdict(&d, verdict);
 	return verdict == UNTOUCHED ? PASS : act(skb, vip, p.all, verdict);
 }
 

@@ -54,6 +54,8 @@ enum reason {
 	ACCEPT_COOKIE,
 	ACCEPT_END,
 	ACCEPT_ICMP,
+	ACCEPT_FRAGMENT,
+	ACCEPT_SHARED,
 	FORWARD_NEW,
 	FORWARD_OWNER,
 	FORWARD_NEXT,
@@ -77,7 +79,7 @@ enum reason {
 	GUARD_ARP,
 	REASONS,
 };
-#define LAST_ACCEPT ACCEPT_ICMP
+#define LAST_ACCEPT ACCEPT_SHARED
 #define LAST_FORWARD FORWARD_NEXT
 
 struct host {
@@ -169,6 +171,18 @@ struct client {
 	struct address address;
 };
 
+/* What was decided for a datagram's first fragment, and when (CLOCK_BOOTTIME). */
+struct kept {
+	__u64 at;
+	__u32 verdict;
+	__u32 pad;
+};
+
+/* How much of something was used in a window of time. */
+struct budget {
+	__u64 window, used;
+};
+
 /* A flow as its client sends it. */
 struct flow {
 	struct address client, vip;
@@ -176,6 +190,7 @@ struct flow {
 };
 
 /* Sizes of the tables that the agent does not set: entries that age out or are bounded by hosts and interfaces. */
+#define MAX_HOSTS 32
 #define MAX_VIPS 32
 #define QUORUMS 2
 #define MAX_PAGES 64
@@ -264,8 +279,16 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_DATAGRAMS);
 	__type(key, struct datagram);
-	__type(value, __u32);
+	__type(value, struct kept);
 } datagrams SEC(".maps");
+
+/* Later fragments that were given to all hosts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct budget);
+} shared SEC(".maps");
 
 /* Flows whose chain ended here although the slot names another host: when (CLOCK_BOOTTIME) the stack was let to reset them. */
 struct {
