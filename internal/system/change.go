@@ -15,6 +15,7 @@ type Kind string
 // The kinds of changes.
 const (
 	KindAddress   Kind = "address"   // an address on an interface
+	KindNeighbour Kind = "neighbour" // an address whose neighbour solicitations an interface takes in
 	KindSysctl    Kind = "sysctl"    // a setting below /proc/sys/net
 	KindMount     Kind = "mount"     // a bpffs below the run directory
 	KindPins      Kind = "pins"      // a directory of pinned programs, maps and links
@@ -36,7 +37,8 @@ const (
 // Scope is how far an address is valid, by the kernel's numbers.
 type Scope uint8
 
-// The scopes that Muster uses. The kernel never chooses an address of ScopeHost as the source of what leaves the host.
+// The scopes that Muster uses. The kernel never chooses an address of ScopeHost as the source of what leaves the host. IPv6 knows no such
+// scope: there the address is deprecated, and chosen only where there is no other of the scope that is needed (RFC 6724, 5, rules 2 and 3).
 const (
 	ScopeGlobal Scope = 0
 	ScopeHost   Scope = 254
@@ -45,8 +47,8 @@ const (
 // Change is one thing about the host that Muster wants otherwise than it found it.
 type Change struct {
 	Kind   Kind         `json:"kind"`
-	Link   string       `json:"link,omitempty"`   // address, reception, membership: the interface's name
-	Prefix netip.Prefix `json:"prefix,omitzero"`  // address, membership
+	Link   string       `json:"link,omitempty"`   // address, neighbour, reception, membership: the interface's name
+	Prefix netip.Prefix `json:"prefix,omitzero"`  // address, neighbour, membership
 	Scope  Scope        `json:"scope,omitempty"`  // address, membership
 	MAC    string       `json:"mac,omitempty"`    // reception, as net.HardwareAddr writes it
 	NoDAD  bool         `json:"no_dad,omitempty"` // address: IPv6 without duplicate address detection
@@ -62,6 +64,8 @@ func (c Change) What() string {
 	switch c.Kind {
 	case KindAddress:
 		return fmt.Sprintf("address %s on %s", c.Prefix, c.Link)
+	case KindNeighbour:
+		return fmt.Sprintf("listening for %s on %s", c.Prefix.Addr(), c.Link)
 	case KindSysctl:
 		return "sysctl " + c.Sysctl
 	case KindReception:
@@ -76,7 +80,7 @@ func (c Change) What() string {
 // watched says whether Verify looks at the change. Files and pins have owners that look after them.
 func (c Change) watched() bool {
 	switch c.Kind {
-	case KindAddress, KindSysctl, KindMount, KindReception, KindMembership:
+	case KindAddress, KindNeighbour, KindSysctl, KindMount, KindReception, KindMembership:
 		return true
 	}
 	return false
@@ -96,6 +100,8 @@ func (c Change) validate() error {
 	switch c.Kind {
 	case KindAddress:
 		return c.validateAddress()
+	case KindNeighbour:
+		return c.validateNeighbour()
 	case KindSysctl:
 		return c.validateSysctl()
 	case KindReception:

@@ -32,6 +32,8 @@ func (linux) look(dir string, c Change) (string, error) {
 		return lookAddress(c)
 	case KindReception:
 		return lookReception(c)
+	case KindNeighbour:
+		return lookNeighbour(c)
 	case KindSysctl:
 		return readSysctl(c.Sysctl)
 	case KindMount:
@@ -47,6 +49,8 @@ func (linux) set(dir string, c Change, state string) error {
 		return setAddress(c, state)
 	case KindReception:
 		return setReception(c, state)
+	case KindNeighbour:
+		return setNeighbour(c, state)
 	case KindSysctl:
 		return writeSysctl(c.Sysctl, state)
 	case KindMount:
@@ -127,6 +131,9 @@ func family(c Change) int {
 	return netlink.FAMILY_V6
 }
 
+// forever is the lifetime of an address that never becomes invalid.
+const forever = 0xffffffff
+
 func netlinkAddr(c Change) *netlink.Addr {
 	a := c.Prefix.Addr()
 	addr := &netlink.Addr{
@@ -141,6 +148,9 @@ func netlinkAddr(c Change) *netlink.Addr {
 		if a.Is6() {
 			addr.Flags |= unix.IFA_F_NODAD
 		}
+	}
+	if c.Scope == ScopeHost && a.Is6() {
+		addr.ValidLft, addr.PreferedLft = forever, 0
 	}
 	return addr
 }
