@@ -3,12 +3,50 @@ package filter
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync/atomic"
 )
 
-// addressPlace is where the search for an address begins. Same as find_vip in bpf/common.h.
-func addressPlace(a netip.Addr) uint32 { return word4(a) * golden >> (32 - addressBits) }
+// Programs find VIPs in two small tables, one for each family; docs/design/0002-filter.md has the reasons.
+
+// addresses reads the addresses that the programs know, with their places in the VIP tables.
+func (f *Filter) addresses() map[netip.Addr]int {
+	all := f.table.items[0].list()
+	maps.Copy(all, f.six.items[0].list())
+	return all
+}
+
+// find makes the programs find an address at a place.
+func (f *Filter) find(a netip.Addr, place int) error {
+	if a.Is4() {
+		return f.table.items[0].put(a, place)
+	}
+	return f.six.items[0].put(a, place)
+}
+
+// forget makes the programs take an address for another host's.
+func (f *Filter) forget(a netip.Addr) {
+	if a.Is4() {
+		f.table.items[0].remove(a)
+		return
+	}
+	f.six.items[0].remove(a)
+}
+
+// errCrowded says that the window of a table in which an address would have to be is full.
+func errCrowded(a netip.Addr) error {
+	return fmt.Errorf("%w: address %s shares its place in the table with %d others: choose another", ErrSetup, a, addressProbes)
+}
+
+// addressPlace is where the search for an address begins. Same as find_vip and find_vip6 in bpf/common.h.
+func addressPlace(a netip.Addr) uint32 {
+	sum := uint32(0)
+	for b := a.AsSlice(); len(b) > 0; b = b[4:] {
+		sum = (sum ^ binary.BigEndian.Uint32(b)) * golden
+	}
+	return sum >> (32 - addressBits)
+}
 
 func word4(a netip.Addr) uint32 {
 	b := a.As4()
@@ -43,7 +81,7 @@ func (t *addressTable) put(a netip.Addr, place int) error {
 		}
 	}
 	if free < 0 {
-		return fmt.Errorf("%w: address %s shares its place in the table with %d others: choose another", ErrSetup, a, addressProbes)
+		return errCrowded(a)
 	}
 	atomic.StoreUint64(&window[free], entry)
 	return nil

@@ -44,6 +44,7 @@ type Filter struct {
 
 	host  mapping[hostRecord]
 	table mapping[addressTable]
+	six   mapping[address6Table]
 	lease mapping[uint64]
 	votes mapping[uint64] // of the quorum map
 	vips  mapping[vipRecord]
@@ -118,6 +119,9 @@ func (f *Filter) mapAll() (err error) {
 	if f.table, err = mapMemory[addressTable](f.maps[filterMapAddresses]); err != nil {
 		return err
 	}
+	if f.six, err = mapMemory[address6Table](f.maps[filterMapAddresses6]); err != nil {
+		return err
+	}
 	if f.lease, err = mapMemory[uint64](f.maps[filterMapLease]); err != nil {
 		return err
 	}
@@ -155,6 +159,7 @@ func (f *Filter) Close() error {
 func (f *Filter) release() {
 	f.host.close()
 	f.table.close()
+	f.six.close()
 	f.lease.close()
 	f.votes.close()
 	f.vips.close()

@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	filterMapAddresses      = "addresses"
+	filterMapAddresses6     = "addresses6"
 	filterMapAsked          = "asked"
 	filterMapClients        = "clients"
 	filterMapCounters       = "counters"
@@ -85,21 +86,22 @@ type filterProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type filterMapSpecs struct {
-	Addresses *ebpf.MapSpec `ebpf:"addresses"`
-	Asked     *ebpf.MapSpec `ebpf:"asked"`
-	Clients   *ebpf.MapSpec `ebpf:"clients"`
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Datagrams *ebpf.MapSpec `ebpf:"datagrams"`
-	Host      *ebpf.MapSpec `ebpf:"host"`
-	Lease     *ebpf.MapSpec `ebpf:"lease"`
-	Macs      *ebpf.MapSpec `ebpf:"macs"`
-	Peers     *ebpf.MapSpec `ebpf:"peers"`
-	Permits   *ebpf.MapSpec `ebpf:"permits"`
-	Ports     *ebpf.MapSpec `ebpf:"ports"`
-	Quorum    *ebpf.MapSpec `ebpf:"quorum"`
-	Shared    *ebpf.MapSpec `ebpf:"shared"`
-	Slots     *ebpf.MapSpec `ebpf:"slots"`
-	Vips      *ebpf.MapSpec `ebpf:"vips"`
+	Addresses  *ebpf.MapSpec `ebpf:"addresses"`
+	Addresses6 *ebpf.MapSpec `ebpf:"addresses6"`
+	Asked      *ebpf.MapSpec `ebpf:"asked"`
+	Clients    *ebpf.MapSpec `ebpf:"clients"`
+	Counters   *ebpf.MapSpec `ebpf:"counters"`
+	Datagrams  *ebpf.MapSpec `ebpf:"datagrams"`
+	Host       *ebpf.MapSpec `ebpf:"host"`
+	Lease      *ebpf.MapSpec `ebpf:"lease"`
+	Macs       *ebpf.MapSpec `ebpf:"macs"`
+	Peers      *ebpf.MapSpec `ebpf:"peers"`
+	Permits    *ebpf.MapSpec `ebpf:"permits"`
+	Ports      *ebpf.MapSpec `ebpf:"ports"`
+	Quorum     *ebpf.MapSpec `ebpf:"quorum"`
+	Shared     *ebpf.MapSpec `ebpf:"shared"`
+	Slots      *ebpf.MapSpec `ebpf:"slots"`
+	Vips       *ebpf.MapSpec `ebpf:"vips"`
 }
 
 // filterVariableSpecs contains global variables before they are loaded into the kernel.
@@ -128,26 +130,28 @@ func (o *filterObjects) Close() error {
 //
 // It can be passed to loadFilterObjects or ebpf.CollectionSpec.LoadAndAssign.
 type filterMaps struct {
-	Addresses *ebpf.Map `ebpf:"addresses"`
-	Asked     *ebpf.Map `ebpf:"asked"`
-	Clients   *ebpf.Map `ebpf:"clients"`
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Datagrams *ebpf.Map `ebpf:"datagrams"`
-	Host      *ebpf.Map `ebpf:"host"`
-	Lease     *ebpf.Map `ebpf:"lease"`
-	Macs      *ebpf.Map `ebpf:"macs"`
-	Peers     *ebpf.Map `ebpf:"peers"`
-	Permits   *ebpf.Map `ebpf:"permits"`
-	Ports     *ebpf.Map `ebpf:"ports"`
-	Quorum    *ebpf.Map `ebpf:"quorum"`
-	Shared    *ebpf.Map `ebpf:"shared"`
-	Slots     *ebpf.Map `ebpf:"slots"`
-	Vips      *ebpf.Map `ebpf:"vips"`
+	Addresses  *ebpf.Map `ebpf:"addresses"`
+	Addresses6 *ebpf.Map `ebpf:"addresses6"`
+	Asked      *ebpf.Map `ebpf:"asked"`
+	Clients    *ebpf.Map `ebpf:"clients"`
+	Counters   *ebpf.Map `ebpf:"counters"`
+	Datagrams  *ebpf.Map `ebpf:"datagrams"`
+	Host       *ebpf.Map `ebpf:"host"`
+	Lease      *ebpf.Map `ebpf:"lease"`
+	Macs       *ebpf.Map `ebpf:"macs"`
+	Peers      *ebpf.Map `ebpf:"peers"`
+	Permits    *ebpf.Map `ebpf:"permits"`
+	Ports      *ebpf.Map `ebpf:"ports"`
+	Quorum     *ebpf.Map `ebpf:"quorum"`
+	Shared     *ebpf.Map `ebpf:"shared"`
+	Slots      *ebpf.Map `ebpf:"slots"`
+	Vips       *ebpf.Map `ebpf:"vips"`
 }
 
 func (m *filterMaps) Close() error {
 	return _FilterClose(
 		m.Addresses,
+		m.Addresses6,
 		m.Asked,
 		m.Clients,
 		m.Counters,

@@ -38,6 +38,16 @@ type hostRecord struct {
 // addressTable finds a VIP by its address: see addresses.go.
 type addressTable [1<<addressBits + addressProbes]uint64
 
+// address6 is an entry of address6Table: free while its place is zero.
+type address6 struct {
+	address [16]byte
+	place   uint32 // index in the VIP tables plus one
+	_       uint32
+}
+
+// address6Table is addressTable for IPv6.
+type address6Table [1<<addressBits + addressProbes]address6
+
 type vipRecord struct {
 	flags   uint32
 	ifindex uint32

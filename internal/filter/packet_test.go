@@ -25,7 +25,8 @@ type packet struct {
 	flags        uint8
 	sequence     uint32
 	ackSeq       uint32
-	options      []byte // of IP, multiple of 4
+	options      []byte // of IPv4, multiple of 4
+	extensions   []extension
 	fragment     uint16 // flags and offset
 	id           uint16
 	ttl          uint8
@@ -46,6 +47,9 @@ func (p packet) frame() []byte {
 }
 
 func (p packet) datagram() []byte {
+	if p.src.Is6() {
+		return p.datagram6()
+	}
 	l4 := p.segment()
 	header := make([]byte, 20+len(p.options))
 	header[0] = 0x40 | uint8(len(header)/4)

@@ -14,8 +14,7 @@ import (
 
 // placeVIPs gives each address its place, the one that it has already if any. Addresses that are not wanted are removed first.
 func (f *Filter) placeVIPs(want []VIP) []int {
-	table := &f.table.items[0]
-	has := table.list()
+	has := f.addresses()
 	wanted := map[netip.Addr]bool{}
 	for _, v := range want {
 		wanted[v.Address] = true
@@ -26,7 +25,7 @@ func (f *Filter) placeVIPs(want []VIP) []int {
 			used[place] = true
 			continue
 		}
-		table.remove(a)
+		f.forget(a)
 	}
 	places := make([]int, len(want))
 	for i, v := range want {
@@ -97,7 +96,7 @@ func macWord(m net.HardwareAddr) uint64 {
 // writeAddresses makes the addresses known, after everything about them is in place.
 func (f *Filter) writeAddresses(vips []VIP, places []int) error {
 	for i, v := range vips {
-		if err := f.table.items[0].put(v.Address, places[i]); err != nil {
+		if err := f.find(v.Address, places[i]); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,10 @@ const (
 	ARPConflict                    // a stranger uses a VIP as its own (passed, only counted)
 	GuardReset                     // a reset for a connection that may live elsewhere
 	GuardARP                       // an ARP request in the name of a VIP
+	NDAnswered                     // a neighbour solicitation, by this host as director
+	NDIgnored                      // one for a VIP, at a host that is not its director
+	NDConflict                     // a stranger's neighbour advertisement or solicitation uses a VIP as its own (passed, only counted)
+	GuardND                        // a neighbour solicitation in the name of a VIP
 
 	Reasons int = iota // how many there are
 )
@@ -47,6 +51,7 @@ var reasonNames = [Reasons]string{
 	"drop_lease", "drop_not_owned", "drop_nobody", "drop_refused", "drop_no_socket", "drop_fragment", "drop_icmp", "drop_no_rule",
 	"drop_malformed", "drop_frame", "drop_no_peer", "drop_loop", "drop_seen_by_others",
 	"arp_answered", "arp_ignored", "arp_conflict", "guard_reset", "guard_arp",
+	"nd_answered", "nd_ignored", "nd_conflict", "guard_nd",
 }
 
 // String is the name for metrics and people.

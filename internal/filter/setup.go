@@ -27,7 +27,7 @@ type Setup struct {
 
 // VIP is a virtual address.
 type VIP struct {
-	Address   netip.Addr       // IPv4
+	Address   netip.Addr       // IPv4 or IPv6
 	Interface int              // index of the interface that it is reached through
 	MAC       net.HardwareAddr // of that interface
 	// Answer is the MAC that ARP answers name. Nil: the interface's.
@@ -83,8 +83,8 @@ func (f *Filter) check(s Setup) error {
 	seen := map[netip.Addr]bool{}
 	for _, v := range s.VIPs {
 		switch {
-		case !v.Address.Is4():
-			return fmt.Errorf("%w: address %s is not IPv4", ErrSetup, v.Address)
+		case !v.Address.IsValid() || v.Address.Is4In6() || v.Address.Zone() != "":
+			return fmt.Errorf("%w: address %s is neither IPv4 nor plain IPv6", ErrSetup, v.Address)
 		case seen[v.Address]:
 			return fmt.Errorf("%w: address %s is there twice", ErrSetup, v.Address)
 		case len(v.MAC) != 6 || v.Interface <= 0:
@@ -141,7 +141,7 @@ func takePorts(taken *[65536]bool, ports []PortRange) (bad uint16, failed bool) 
 	return 0, false
 }
 
-// SetDirector says whether this host answers ARP for a VIP (an index into Setup.VIPs) and takes its ICMP.
+// SetDirector says whether this host answers ARP or ND for a VIP (an index into Setup.VIPs) and takes its ICMP.
 func (f *Filter) SetDirector(vip int, on bool) error {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

@@ -28,7 +28,9 @@ func TestImpossibleSetups(t *testing.T) {
 		name string
 		s    Setup
 	}{
-		{"IPv6", Setup{VIPs: []VIP{vip("fd00::1")}}},
+		{"IPv4 in disguise", Setup{VIPs: []VIP{vip("::ffff:10.0.0.1")}}},
+		{"IPv6 with an interface", Setup{VIPs: []VIP{vip("fe80::1%eth0")}}},
+		{"same IPv6 address twice", Setup{VIPs: []VIP{vip("fd00::1"), vip("fd00:0::1")}}},
 		{"same address twice", Setup{VIPs: []VIP{vip("10.0.0.1"), vip("10.0.0.1")}}},
 		{"no MAC", Setup{VIPs: []VIP{{Address: testVIP, Interface: 1}}}},
 		{"no interface", Setup{VIPs: []VIP{{Address: testVIP, MAC: ownMAC}}}},
@@ -275,7 +277,7 @@ func TestReasonsHaveNames(t *testing.T) {
 		}
 		seen[name] = true
 	}
-	if got, want := Reason(Reasons).String(), fmt.Sprintf("reason_%d", Reasons); got != want {
+	if got := Reason(Reasons).String(); got != fmt.Sprintf("reason_%d", Reasons) {
 		t.Errorf("unknown reason is called %q", got)
 	}
 }

@@ -29,7 +29,7 @@ const (
 
 // Conn is a connection that this host's kernel has.
 type Conn struct {
-	Local, Remote netip.AddrPort // IPv4, also when the socket is IPv6
+	Local, Remote netip.AddrPort // IPv4 as such, also when the socket is IPv6
 	State         TCPState
 }
 
@@ -117,23 +117,31 @@ const (
 	opSourceMatch = 7
 
 	jumpSize  = 4
-	matchSize = 16
+	matchSize = 12 // without the address
 )
 
 // diagFilter is a program that keeps sockets whose local address is one of vips: for each, a match that goes on to a jump to the end,
-// and past that jump when it fails; the last one fails to beyond the end, which means no.
+// and past that jump when it fails; the last one fails to beyond the end, which means no. IPv4 matches IPv6 sockets that speak it.
 func diagFilter(vips []netip.Addr) []byte {
 	le := binary.NativeEndian
+	rest := -jumpSize // the last match needs no jump
+	for _, v := range vips {
+		rest += matchSize + v.BitLen()/8 + jumpSize
+	}
 	var b []byte
-	for i, v := range vips {
-		b = append(b, opSourceMatch, matchSize)
-		b = le.AppendUint16(b, matchSize+jumpSize)
-		b = append(b, unix.AF_INET, 32, 0, 0)
+	for _, v := range vips {
+		family, size := unix.AF_INET, matchSize+v.BitLen()/8
+		if v.Is6() {
+			family = unix.AF_INET6
+		}
+		b = append(b, opSourceMatch, uint8(size))
+		b = le.AppendUint16(b, uint16(size+jumpSize))
+		b = append(b, uint8(family), uint8(v.BitLen()), 0, 0)
 		b = le.AppendUint32(b, ^uint32(0)) // any port
 		b = append(b, v.AsSlice()...)
-		if left := len(vips) - 1 - i; left > 0 {
+		if rest -= size + jumpSize; rest > 0 {
 			b = append(b, opJump, jumpSize)
-			b = le.AppendUint16(b, uint16(jumpSize+left*(matchSize+jumpSize)-jumpSize))
+			b = le.AppendUint16(b, uint16(jumpSize+rest))
 		}
 	}
 	return b

@@ -82,6 +82,42 @@ static __always_inline __s32 find_vip(__be32 addr)
 	return NONE;
 }
 
+static __always_inline struct address address6(struct in6_addr *a)
+{
+	struct address out;
+	__builtin_memcpy(&out, a, sizeof(out));
+	return out;
+}
+
+static __always_inline bool same(struct address *a, struct address *b)
+{
+	return a->word[3] == b->word[3] && a->word[2] == b->word[2] && a->word[1] == b->word[1] && a->word[0] == b->word[0];
+}
+
+/*
+ * The VIP's index, or NONE. Same hash as addressPlace in addresses.go. An entry that changes while it is read is taken for none: its place
+ * is looked at before and after its address.
+ */
+static __always_inline __s32 find_vip6(struct address *a)
+{
+	__u32 zero = 0, h = 0;
+	struct address6_table *t = bpf_map_lookup_elem(&addresses6, &zero);
+	if (!t)
+		return NONE;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		h = (h ^ bpf_ntohl(a->word[i])) * 0x9e3779b1;
+	h >>= 32 - ADDRESS_BITS;
+#pragma unroll
+	for (int i = 0; i < ADDRESS_PROBES; i++) {
+		struct address6 *e = &t->entry[h + i];
+		__u32 place = *(volatile __u32 *)&e->place;
+		if (place && same(&e->address, a) && *(volatile __u32 *)&e->place == place)
+			return place - 1;
+	}
+	return NONE;
+}
+
 static __always_inline __u32 self(void)
 {
 	__u32 zero = 0;
@@ -123,7 +159,7 @@ static __always_inline __u32 slot_flags(__u32 slot) { return slot >> 24; }
 /* The compiler must not derive the pointer a second time after the check: the verifier would take it for another one. */
 static __always_inline void *direct(struct __sk_buff *skb, __u32 offset, __u32 size)
 {
-	void *p = DATA(skb) + (offset & 127);
+	void *p = DATA(skb) + (offset & (HEADERS_MAX - 1));
 	asm volatile("" : "+r"(p));
 	return p + size > END(skb) ? NULL : p;
 }

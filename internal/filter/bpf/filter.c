@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* Muster's filter: one program for what arrives, one for what leaves. docs/design/0002-filter.md has the decisions. */
 #include "ingress.h"
+#include "ingress6.h"
 #include "arp.h"
 #include "guard.h"
 
@@ -19,6 +20,8 @@ int muster_ingress(struct __sk_buff *skb)
 		return ingress_ip4(skb);
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return ingress_arp(skb);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return ingress_ip6(skb);
 	return PASS;
 }
 
@@ -31,6 +34,8 @@ int muster_egress(struct __sk_buff *skb)
 		return egress_ip4(skb);
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return egress_arp(skb);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return egress_ip6(skb);
 	return PASS;
 }
 

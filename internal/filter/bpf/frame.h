@@ -5,6 +5,7 @@
 
 #include "common.h"
 
+/* From TO_OTHER on it is not for this host. */
 enum addressed {
 	TO_SELF,   /* this interface alone */
 	TO_ALL,	   /* one of the VIP's cluster MACs: every host has the frame */
@@ -31,6 +32,15 @@ static __always_inline enum addressed addressed(struct __sk_buff *skb, struct vi
 	if (to && vip->ifindex == skb->ifindex && (to == vip->taken[0] || to == vip->taken[1]))
 		return TO_ALL;
 	return skb->pkt_type == PACKET_OTHERHOST ? TO_OTHER : TO_NOBODY;
+}
+
+/* What becomes of a frame that is not for this host. */
+static __always_inline int misaddressed(enum addressed whom)
+{
+	if (whom == TO_OTHER)
+		return PASS; /* another host's business */
+	count(DROP_FRAME);
+	return TC_ACT_SHOT;
 }
 
 #endif

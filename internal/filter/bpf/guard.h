@@ -6,7 +6,7 @@
 #ifndef MUSTER_GUARD_H
 #define MUSTER_GUARD_H
 
-#include "common.h"
+#include "nd.h"
 
 /* How long after the end of the chain let a packet through its reset may leave: the stack answers at once. */
 #define PERMIT_NS 100000000ull
@@ -57,6 +57,25 @@ static __always_inline int egress_ip4(struct __sk_buff *skb)
 	f.port = th->source;
 	__s32 vip = find_vip(from);
 	return vip == NONE ? PASS : guard(skb, vip, &f, false);
+}
+
+static __always_inline int egress_ip6(struct __sk_buff *skb)
+{
+	struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+	if (!ip)
+		return PASS;
+	if (ip->nexthdr == IPPROTO_ICMPV6)
+		return egress_nd(skb);
+	if (ip->nexthdr != IPPROTO_TCP) /* the stack's resets have no extension headers */
+		return PASS;
+	struct flow f = { .client = address6(&ip->daddr), .vip = address6(&ip->saddr) };
+	struct tcphdr *th = header_at(skb, ETH_HLEN + sizeof(*ip), sizeof(*th));
+	if (!th || !th->rst || th->ack)
+		return PASS;
+	f.client_port = th->dest;
+	f.port = th->source;
+	__s32 vip = find_vip6(&f.vip);
+	return vip == NONE ? PASS : guard(skb, vip, &f, true);
 }
 
 #endif

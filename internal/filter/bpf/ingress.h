@@ -7,9 +7,20 @@
 #include "fragment.h"
 #include "frame.h"
 
+static __always_inline bool lower_hop_limit(struct __sk_buff *skb)
+{
+	__u8 limit;
+	__u32 at = ETH_HLEN + offsetof(struct ipv6hdr, hop_limit);
+	if (bpf_skb_load_bytes(skb, at, &limit, sizeof(limit)) || limit-- <= 1)
+		return false;
+	return !bpf_skb_store_bytes(skb, at, &limit, sizeof(limit), 0);
+}
+
 /* A packet that goes round between hosts that disagree must end: each host after the first takes one from its TTL. */
 static __always_inline bool lower_ttl(struct __sk_buff *skb)
 {
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return lower_hop_limit(skb);
 	__u16 was, is;
 	__u32 at = ETH_HLEN + offsetof(struct iphdr, ttl);
 	if (bpf_skb_load_bytes(skb, at, &was, sizeof(was)))
@@ -142,14 +153,31 @@ static __always_inline __u32 decide_query(struct __sk_buff *skb, struct packet *
 
 /*
  * An error about a packet that left with the VIP as source belongs to that packet's connection: else the owner would never
- * learn the path's MTU.
+ * learn the path's MTU. port is what the packet's transport header begins with.
  */
+static __always_inline __u32 decide_quoted(struct __sk_buff *skb, struct packet *p, bool v6, __u32 index, struct vip *vip, bool udp, __be16 *port)
+{
+	bool found = false;
+	p->quoted = true;
+	p->flow.client_port = port[1];
+	p->flow.port = port[0];
+	p->slot = find_slot(index, udp, &p->flow, v6, &found, &p->at);
+	if (!found)
+		return decide_query(skb, p, vip);
+	if (!udp)
+		return decide_known(skb, p, v6);
+	if (p->at.page)
+		return about_client(skb, p, v6);
+	if (slot_owner(p->slot) == self())
+		return ACCEPT_ICMP;
+	return slot_owner(p->slot) != NOBODY && forwarder(skb, p) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
+}
+
 static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p, __u32 index, struct vip *vip)
 {
 	__u8 type;
 	__be16 port[2];
 	struct iphdr ip;
-	bool found = false;
 	__u32 quote = p->l4 + ICMP_HEADER;
 	if (bpf_skb_load_bytes(skb, p->l4, &type, sizeof(type)))
 		return DROP_MALFORMED;
@@ -159,20 +187,8 @@ static __always_inline __u32 decide_icmp(struct __sk_buff *skb, struct packet *p
 	    ip.frag_off & bpf_htons(FRAGMENT_OFFSET) || (ip.protocol != IPPROTO_TCP && ip.protocol != IPPROTO_UDP) ||
 	    bpf_skb_load_bytes(skb, quote + ip.ihl * 4, port, sizeof(port)))
 		return decide_query(skb, p, vip);
-	p->quoted = true;
 	p->flow.client = mapped(ip.daddr);
-	p->flow.client_port = port[1];
-	p->flow.port = port[0];
-	p->slot = find_slot(index, ip.protocol == IPPROTO_UDP, &p->flow, false, &found, &p->at);
-	if (!found)
-		return decide_query(skb, p, vip);
-	if (ip.protocol == IPPROTO_TCP)
-		return decide_known(skb, p, false);
-	if (p->at.page)
-		return about_client(skb, p, false);
-	if (slot_owner(p->slot) == self())
-		return ACCEPT_ICMP;
-	return slot_owner(p->slot) != NOBODY && forwarder(skb, p) == NONE ? TO(FORWARD_OWNER, slot_owner(p->slot)) : DROP_ICMP;
+	return decide_quoted(skb, p, false, index, vip, ip.protocol == IPPROTO_UDP, port);
 }
 
 static __always_inline struct datagram datagram_of(struct iphdr *ip)
@@ -206,12 +222,8 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 	if (!vip)
 		return PASS;
 	enum addressed whom = addressed(skb, vip);
-	if (whom == TO_OTHER)
-		return PASS; /* another host's business */
-	if (whom == TO_NOBODY) {
-		count(DROP_FRAME);
-		return TC_ACT_SHOT;
-	}
+	if (whom > TO_ALL)
+		return misaddressed(whom);
 	struct datagram d = {};
 	struct packet p = { .flow.client = mapped(ip->saddr), .flow.vip = mapped(ip->daddr), .all = whom == TO_ALL };
 	__u32 header = ip->ihl * 4, total = datagram_length(skb, bpf_ntohs(ip->tot_len)), verdict;

@@ -8,6 +8,7 @@
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/icmpv6.h>
 #include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -37,6 +38,15 @@
 
 #define FRAGMENT_MORE 0x2000
 #define FRAGMENT_OFFSET 0x1fff
+/* The same of an IPv6 fragment header. */
+#define FRAGMENT6_MORE 0x0001
+#define FRAGMENT6_OFFSET 0xfff8
+
+/*
+ * Transport headers are looked for in so many bytes of a frame, a power of two. IPv4 options end before 74; IPv6 extension headers that
+ * reach further are not met outside of laboratories (RFC 9098, 6.1).
+ */
+#define HEADERS_MAX 512
 
 /* Flags of a VIP. */
 #define VIP_DIRECTOR 1
@@ -77,6 +87,10 @@ enum reason {
 	ARP_CONFLICT,
 	GUARD_RESET,
 	GUARD_ARP,
+	ND_ANSWERED,
+	ND_IGNORED,
+	ND_CONFLICT,
+	GUARD_ND,
 	REASONS,
 };
 #define LAST_ACCEPT ACCEPT_SHARED
@@ -95,6 +109,25 @@ struct host {
 #define ADDRESS_PROBES 4
 struct address_table {
 	__u64 entry[(1 << ADDRESS_BITS) + ADDRESS_PROBES];
+};
+
+/* An address: IPv4 as ::ffff:a.b.c.d, so that tables have one key for both. */
+struct address {
+	__be32 word[4];
+};
+
+/*
+ * The same for IPv6. An address does not fit into one store: its place is written last when it comes and cleared first when it goes. Zero:
+ * the entry is free, whatever address is in it.
+ */
+struct address6 {
+	struct address address;
+	__u32 place; /* index in vips and ports plus one */
+	__u32 pad;
+};
+
+struct address6_table {
+	struct address6 entry[(1 << ADDRESS_BITS) + ADDRESS_PROBES];
 };
 
 /*
@@ -152,11 +185,6 @@ struct mac_key {
 struct mac {
 	__u8 addr[ETH_ALEN];
 	__u16 pad;
-};
-
-/* An address: IPv4 as ::ffff:a.b.c.d, so that tables have one key for both. */
-struct address {
-	__be32 word[4];
 };
 
 struct datagram {
@@ -226,7 +254,7 @@ struct {
 	__type(value, __u64);
 } quorum SEC(".maps");
 
-/* Address to index in vips and ports. IPv6 will have its own beside it, leading to the same indexes. */
+/* Address to index in vips and ports. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -234,6 +262,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct address_table);
 } addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct address6_table);
+} addresses6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
