@@ -21,7 +21,7 @@ func burst() []time.Duration {
 // Announcer tells the network, while this host is the director of a VIP, that the VIP is at our MAC.
 type Announcer struct {
 	addr    netip.Addr
-	frames  [2][]byte
+	frames  [][]byte
 	send    func(frame []byte) error
 	allowed func() bool
 	log     *slog.Logger
@@ -144,7 +144,7 @@ func next(n int, past time.Duration) int {
 	return n
 }
 
-// announce sends both forms. It says whether that failed, and logs when that changes.
+// announce sends every form. It says whether that failed, and logs when that changes.
 func (a *Announcer) announce(failing bool) bool {
 	if !a.allowed() {
 		return failing

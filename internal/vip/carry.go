@@ -21,13 +21,25 @@ func Carry(j *system.Journal, addr netip.Addr, iface string) error {
 	if err := Free(addr); err != nil {
 		return fmt.Errorf("carry %s: %w", addr, err)
 	}
-	for name, least := range map[string]int{announceOf(iface): arpAnnounce, ignoreOf(iface): arpIgnore} {
-		if err := j.RaiseSysctl(name, least); err != nil {
-			return fmt.Errorf("carry %s: %w", addr, err)
-		}
+	if err := silence(j, addr, iface); err != nil {
+		return fmt.Errorf("carry %s: %w", addr, err)
 	}
 	if err := j.AddAddress(loopback, system.Address{Prefix: single(addr), Scope: system.ScopeHost, NoDAD: true}); err != nil {
 		return fmt.Errorf("carry %s: %w", addr, err)
+	}
+	return nil
+}
+
+// silence keeps the kernel from speaking for an address on lo. By IPv6 it does not anyhow: it answers for addresses of the interface that was asked
+// alone, and asks in the name of these. But it would not hear who asks for the address, so it has to be told to listen.
+func silence(j *system.Journal, addr netip.Addr, iface string) error {
+	if addr.Is6() {
+		return j.ListenFor(iface, addr)
+	}
+	for name, least := range map[string]int{announceOf(iface): arpAnnounce, ignoreOf(iface): arpIgnore} {
+		if err := j.RaiseSysctl(name, least); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -38,6 +50,8 @@ func Drop(j *system.Journal, addr netip.Addr, iface string, lastOnInterface bool
 		switch c.Kind {
 		case system.KindAddress:
 			return c.Link == loopback && c.Prefix == single(addr)
+		case system.KindNeighbour:
+			return c.Link == iface && c.Prefix == single(addr)
 		case system.KindSysctl:
 			return lastOnInterface && (c.Sysctl == announceOf(iface) || c.Sysctl == ignoreOf(iface))
 		default:
@@ -55,6 +69,8 @@ func Carried(c system.Change) bool {
 	switch c.Kind {
 	case system.KindAddress:
 		return c.Link == loopback
+	case system.KindNeighbour:
+		return true
 	case system.KindSysctl:
 		return strings.HasSuffix(c.Sysctl, "/arp_announce") || strings.HasSuffix(c.Sysctl, "/arp_ignore")
 	default:

@@ -7,6 +7,10 @@
 // not on the whole host, and only raised, never lowered. The address has host scope, so the kernel does not choose it as the
 // source of connections that this host opens.
 //
+// A VIP with an IPv6 address is a /128 on lo without duplicate address detection, which every other host would fail. There the kernel is silent by
+// itself: it answers neighbour solicitations only for addresses of the interface that they came in on. What it has to be told is to listen to
+// them: Carry has the interface join the VIP's solicited-node group. The address is deprecated, which is what host scope is by IPv6.
+//
 // Usage: Find the interface; Probe the address before the first claim; Carry it, through the journal of package system, which also
 // keeps it up and takes it back; then Run an Announcer for each VIP and tell it with Direct whether this host is
 // the director. When the configuration changes: Journal.Unclaim(vip.Carried), Carry what it names, Journal.ReleaseUnclaimed.

@@ -43,15 +43,19 @@ func (p packet) frame() []byte {
 	return append(b, p.target.AsSlice()...)
 }
 
-// announcements gives the two forms of "addr is at mac". Which of them updates a neighbour's table differs by its maker.
-func announcements(addr netip.Addr, mac net.HardwareAddr) ([2][]byte, error) {
-	if !addr.Is4() || len(mac) != 6 {
-		return [2][]byte{}, fmt.Errorf("announce %s at %q: not an IPv4 and an Ethernet address", addr, mac.String())
+// announcements gives the forms of "addr is at mac": by neighbour discovery one, by ARP two. Which of those updates a neighbour's table differs by
+// its maker.
+func announcements(addr netip.Addr, mac net.HardwareAddr) ([][]byte, error) {
+	if !addr.IsValid() || addr.Is4In6() || len(mac) != 6 {
+		return nil, fmt.Errorf("announce %s at %q: not an IP and an Ethernet address", addr, mac.String())
 	}
 	own := [6]byte(mac)
+	if addr.Is6() {
+		return [][]byte{advertisement(addr, own)}, nil
+	}
 	request := packet{source: own, operation: opRequest, senderMAC: own, sender: addr, target: addr} // RFC 5227, 2.3
 	reply := packet{source: own, operation: opReply, senderMAC: own, sender: addr, targetMAC: own, target: addr}
-	return [2][]byte{request.frame(), reply.frame()}, nil
+	return [][]byte{request.frame(), reply.frame()}, nil
 }
 
 // question asks whether somebody has the address, without claiming one (RFC 5227, 2.1.1).

@@ -10,6 +10,7 @@ import (
 )
 
 func address() netip.Addr      { return netip.MustParseAddr("10.77.0.100") }
+func address6() netip.Addr     { return netip.MustParseAddr("fd00:77::100") }
 func ownMAC() net.HardwareAddr { return net.HardwareAddr{0x02, 0, 0, 0, 0, 0x0a} }
 
 // unhex reads a dump, blanks and comments after # left out.
@@ -32,6 +33,10 @@ func TestFramesByteByByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	announced6, err := announcements(address6(), ownMAC())
+	if err != nil || len(announced6) != 1 {
+		t.Fatal(announced6, err)
+	}
 	asked, err := question(address(), ownMAC())
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +51,14 @@ func TestFramesByteByByte(t *testing.T) {
 			00 01  08 00  06  04  00 01                  # Ethernet, IPv4, lengths, request
 			02 00 00 00 00 0a  0a 4d 00 64               # we are 10.77.0.100
 			00 00 00 00 00 00  0a 4d 00 64`},
+		{"announcement by ND", announced6[0], `
+			33 33 00 00 00 01  02 00 00 00 00 0a  86 dd  # to all nodes, from us, IPv6
+			60 00 00 00  00 20  3a  ff                   # 32 bytes of ICMPv6, hop limit 255
+			fd 00 00 77 00 00 00 00 00 00 00 00 00 00 01 00
+			ff 02 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+			88 00  57 a6  20 00 00 00                    # advertisement, override
+			fd 00 00 77 00 00 00 00 00 00 00 00 00 00 01 00
+			02 01  02 00 00 00 00 0a                     # is at our MAC`},
 		{"announcement as a reply", announced[1], `
 			ff ff ff ff ff ff  02 00 00 00 00 0a  08 06
 			00 01  08 00  06  04  00 02                  # reply
@@ -67,10 +80,12 @@ func TestFramesByteByByte(t *testing.T) {
 }
 
 func TestNoFrameForOtherAddresses(t *testing.T) {
-	for name, addr := range map[string]netip.Addr{"IPv6": netip.MustParseAddr("2001:db8::1"), "none": {}} {
+	for name, addr := range map[string]netip.Addr{"IPv4 in disguise": netip.MustParseAddr("::ffff:10.77.0.100"), "none": {}} {
 		if _, err := announcements(addr, ownMAC()); err == nil {
 			t.Errorf("%s was announced", name)
 		}
+	}
+	for name, addr := range map[string]netip.Addr{"IPv6": netip.MustParseAddr("2001:db8::1"), "none": {}} {
 		if _, err := question(addr, ownMAC()); err == nil {
 			t.Errorf("%s was probed", name)
 		}

@@ -3,8 +3,10 @@ package vip
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 var (
 	ErrNoInterface = errors.New("no interface for the virtual address")
 	ErrTaken       = errors.New("the virtual address is already in use")
+	ErrNoIPv6      = errors.New("IPv6 is off")
 	ErrLoopback    = errors.New("interface lo is down: run `ip link set lo up`")
 )
 
@@ -44,7 +47,27 @@ func Find(prefix netip.Prefix, name string) (Interface, error) {
 	if err != nil {
 		return Interface{}, err
 	}
-	return choose(links, prefix, name)
+	found, err := choose(links, prefix, name)
+	if err == nil && prefix.Addr().Is6() {
+		err = speaksIPv6(found.Name)
+	}
+	return found, err
+}
+
+// speaksIPv6 refuses an interface on which the kernel drops every IPv6 packet.
+func speaksIPv6(name string) error {
+	for _, each := range []string{loopback, name} {
+		off, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + each + "/disable_ipv6")
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%w on %s: this kernel has no IPv6, or the interface an MTU below 1280: use an IPv4 address for the VIP, or raise the MTU", ErrNoIPv6, each)
+		case err != nil:
+			return fmt.Errorf("look whether %s speaks IPv6: %w", each, err)
+		case strings.TrimSpace(string(off)) != "0":
+			return fmt.Errorf("%w on %s: run `sysctl -w net.ipv6.conf.%s.disable_ipv6=0`, and set it in /etc/sysctl.d", ErrNoIPv6, each, each)
+		}
+	}
+	return nil
 }
 
 func choose(links []link, prefix netip.Prefix, name string) (Interface, error) {
@@ -63,7 +86,7 @@ func choose(links []link, prefix netip.Prefix, name string) (Interface, error) {
 	case len(found) > 1:
 		return Interface{}, fmt.Errorf("%w %s: several are on %s (%s): name one with `interface:`", ErrNoInterface, prefix.Addr(), prefix.Masked(), addresses(found))
 	case len(found[0].MAC) != 6:
-		return Interface{}, fmt.Errorf("%w %s: %s is not an Ethernet interface, and clients find the address by ARP: name another with `interface:`",
+		return Interface{}, fmt.Errorf("%w %s: %s is not an Ethernet interface, and clients find the address by ARP or ND: name another with `interface:`",
 			ErrNoInterface, prefix.Addr(), found[0].Name)
 	case found[0].master:
 		return Interface{}, fmt.Errorf("%w %s: %s is a port of a bridge or bond: name that with `interface:`", ErrNoInterface, prefix.Addr(), found[0].Name)
