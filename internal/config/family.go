@@ -7,11 +7,21 @@ import (
 
 // hostAddressFlaw says why no host can have an address.
 func hostAddressFlaw(a netip.Addr) *flaw {
+	return linkLocalFlaw(a, "use a global or unique local address; networks besides the first can do with link-local ones")
+}
+
+// addressFlaw says why an address can be no VIP.
+func addressFlaw(a netip.Addr) *flaw {
+	return linkLocalFlaw(a, "use a global or unique local address, for example of fd00::/8")
+}
+
+// linkLocalFlaw says why an address is none that a file can name, with the remedy for link-local ones.
+func linkLocalFlaw(a netip.Addr, remedy string) *flaw {
 	switch {
 	case a.Is4In6():
 		return &flaw{quote(a.String()) + " is an IPv4 address in disguise", "write `" + a.Unmap().String() + "`"}
 	case a.Is6() && a.IsLinkLocalUnicast():
-		return &flaw{quote(a.String()) + " is a link-local address, which means nothing on another interface", "use a global or unique local address; networks besides the first can do with link-local ones"}
+		return &flaw{quote(a.String()) + " is a link-local address, which means nothing on another interface", remedy}
 	}
 	return unreachableFlaw(a)
 }

@@ -37,8 +37,8 @@ type File struct {
 
 // FileHost is one machine that runs the agent.
 type FileHost struct {
-	// Address at which the other hosts reach this one: IPv4, or IPv6 (not link-local) on all hosts; the VIPs then need their interface. It
-	// must be on an interface of the host and never change.
+	// Address at which the other hosts reach this one: IPv4, or IPv6 (not link-local) on all hosts; VIPs may have either. It must be on an
+	// interface of the host and never change.
 	Address netip.Addr `yaml:"address" required:"true" example:"10.77.0.1"`
 	// Share of new connections relative to the other hosts: with weights 1, 1 and 2 the last one gets half. A change moves only the
 	// difference.
@@ -132,12 +132,12 @@ type FileMulticast struct {
 
 // FileVIP is a virtual address that all hosts carry together.
 type FileVIP struct {
-	// IPv4 address with the length of its subnet. The subnet must hold the address of every host, unless interface is
-	// given; the address must be nobody's own.
+	// Address with the length of its subnet: IPv4, or IPv6 that is global or unique local. Every host must have an address on that subnet,
+	// unless interface is given; the address must be nobody's own. Who wants both families makes two VIPs with the same rules.
 	Address netip.Prefix `yaml:"address" required:"true" example:"10.77.0.100/24"`
 	// Name of the network interface, the same on every host.
 	Interface string `yaml:"interface" format:"interface" shown:"the one on the address's subnet" example:"eth0"`
-	// How client packets reach the hosts. In `directed` delivery one host answers ARP for the address and forwards each packet
+	// How client packets reach the hosts. In `directed` delivery one host answers ARP or ND for the address and forwards each packet
 	// to its owner, who replies to the client directly. Works on any switch.
 	Delivery string `yaml:"delivery" default:"directed" enum:"directed" unsupported:"unicast multicast igmp routed"`
 	// How the ports of the address are shared, at least one rule here and at most 64 in the file, a `default` counted as one. What no rule

@@ -24,7 +24,7 @@ type scalar struct {
 const (
 	octet           = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	addrPattern     = `^((` + octet + `\.){3}` + octet + `|[0-9a-fA-F]*:[0-9a-fA-F:.]+)$`
-	prefixPattern   = `^(` + octet + `\.){3}` + octet + `/([89]|[12][0-9]|3[0-2])$`
+	prefixPattern   = `^((` + octet + `\.){3}` + octet + `/([89]|[12][0-9]|3[0-2])|[0-9a-fA-F]*:[0-9a-fA-F:.]+/([89]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`
 	durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 	addrPortPattern = `^([0-9.]+|\[[0-9a-fA-F:.]+(%[^\]]+)?\]):[1-9][0-9]*$`
 	maxWeight       = 1000 // as the tag of FileHost.Weight says
@@ -40,7 +40,7 @@ func scalars() map[reflect.Type]scalar {
 		reflect.TypeFor[bool]():           {want: "true or false", example: "true", truth: true, parse: parseBool},
 		reflect.TypeFor[time.Duration]():  {want: "a time with its unit", example: "500ms", pattern: durationPattern, text: true, parse: parseDuration},
 		reflect.TypeFor[netip.Addr]():     {want: "an IP address", example: "10.77.0.1", pattern: addrPattern, text: true, parse: parseHostAddress},
-		reflect.TypeFor[netip.Prefix]():   {want: "an IPv4 address with its prefix length", example: "10.77.0.100/24", pattern: prefixPattern, text: true, parse: parseVIPAddress},
+		reflect.TypeFor[netip.Prefix]():   {want: "an IP address with its prefix length", example: "10.77.0.100/24", pattern: prefixPattern, text: true, parse: parseVIPAddress},
 		reflect.TypeFor[netip.AddrPort](): {want: "an IP address with a port", example: "127.0.0.1:21", pattern: addrPortPattern, text: true, parse: parseAddrPort},
 		reflect.TypeFor[PortRange]():      {want: "a port or a range of ports", example: `"8000-8099"`, pattern: rangePattern, text: true, number: true, parse: parsePorts},
 		reflect.TypeFor[StatusRange]():    {want: "a status code or a range of them", example: "200-299", pattern: rangePattern, text: true, number: true, parse: parseStatus},
@@ -95,12 +95,16 @@ func parseHostAddress(s string) (any, *flaw) {
 }
 
 func parseVIPAddress(s string) (any, *flaw) {
-	if a, err := netip.ParseAddr(s); err == nil && a.Is4() {
-		return nil, &flaw{quote(s) + " has no prefix length", "write it with the length of its subnet, for example `" + s + "/24`"}
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		usual := "/24"
+		if a.Is6() {
+			usual = "/64"
+		}
+		return nil, &flaw{quote(s) + " has no prefix length", "write it with the length of its subnet, for example `" + s + usual + "`"}
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return nil, &flaw{quote(s) + " is not an IPv4 address with a prefix length", "write for example `10.77.0.100/24`"}
+		return nil, &flaw{quote(s) + " is not an IP address with a prefix length", "write for example `10.77.0.100/24` or `fd00:77::100/64`"}
 	}
 	if f := addressFlaw(p.Addr()); f != nil {
 		return nil, f
@@ -108,27 +112,20 @@ func parseVIPAddress(s string) (any, *flaw) {
 	return p, prefixFlaw(p)
 }
 
-// addressFlaw says why an address can be no VIP.
-func addressFlaw(a netip.Addr) *flaw {
-	if !a.Is4() {
-		return &flaw{quote(a.String()) + " is an IPv6 address, and this version shares IPv4 addresses only", "use an IPv4 address"}
-	}
-	return unreachableFlaw(a)
-}
-
 // prefixFlaw says why an address cannot be used in its subnet.
 func prefixFlaw(p netip.Prefix) *flaw {
-	const shortest, pointToPoint = 8, 31
+	const shortest = 8
+	longest := p.Addr().BitLen()
 	if p.Bits() < shortest {
-		return &flaw{fmt.Sprintf("the prefix length of %s is out of range", quote(p.String())), "write the length of the subnet, from 8 to 32"}
+		return &flaw{fmt.Sprintf("the prefix length of %s is out of range", quote(p.String())), fmt.Sprintf("write the length of the subnet, from %d to %d", shortest, longest)}
 	}
-	if p.Bits() >= pointToPoint {
+	if p.Bits() >= longest-1 { // of one address, or of two at the ends of a cable (RFC 3021, RFC 6164): no address has another meaning
 		return nil
 	}
 	if p.Addr() == p.Masked().Addr() {
 		return &flaw{quote(p.String()) + " is the address of the network itself", "choose a free address inside the subnet"}
 	}
-	if p.Addr() == lastOf(p) {
+	if p.Addr().Is4() && p.Addr() == lastOf(p) {
 		return &flaw{quote(p.String()) + " is the broadcast address of its subnet", "choose a free address inside the subnet"}
 	}
 	return nil

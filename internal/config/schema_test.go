@@ -258,8 +258,10 @@ func TestSchemaRefusesTheMistakesItCanSee(t *testing.T) {
 	unseen := map[string]bool{
 		"key twice": true, "host twice": true, "key that is a list": true, "tag": true, "path for a terminal": true,
 		"host with IPv6 beside one with IPv4": true, "host with a link-local address": true, "host with IPv4 in disguise": true,
-		"host on loopback": true, "VIP is the network": true, "VIP is the broadcast address": true, "VIP outside every subnet": true,
-		"one host outside": true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true, "two networks, one interface": true, "group that is none": true, "group that is no address": true,
+		"host on loopback": true, "VIP is the network": true, "VIP is the broadcast address": true,
+		"VIP with a link-local address": true, "VIP with IPv4 in disguise": true, "VIP is the IPv6 network": true, "VIP is an IPv6 group": true, "VIP is the IPv6 loopback": true,
+		"VIP outside every subnet": true,
+		"one host outside":         true, "two hosts, one address": true, "VIP has a host's address": true, "two VIPs, one address": true, "two networks, one interface": true, "group that is none": true, "group that is no address": true,
 		"interval too short": true, "range backwards": true, "port in two rules": true, "ranges in two rules": true,
 		"port in one rule twice": true, "misspelt check": true, "unknown check": true, "check twice": true,
 		"URL with a password": true, "URL with port 0": true, "timeout longer than interval": true,

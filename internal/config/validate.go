@@ -103,12 +103,13 @@ func (v *validator) subnets() {
 	}
 }
 
-// split counts the hosts inside a prefix and names those outside.
+// split counts the hosts inside a prefix and names those outside. A host of the other family may have an address there that the file does not tell:
+// its agent looks when it starts.
 func (v *validator) split(p netip.Prefix) (in int, out []string) {
 	for _, name := range sorted(v.f.Hosts) {
 		a := v.f.Hosts[name].Address
 		switch {
-		case !a.IsValid():
+		case !a.IsValid() || a.Is4() != p.Addr().Is4():
 		case p.Contains(a):
 			in++
 		default:
