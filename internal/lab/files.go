@@ -44,6 +44,7 @@ checks:
 type Template struct {
 	Lab   string // name of the lab
 	VIP   string // with the length of its subnet
+	VIP6  string // the same by IPv6
 	Hosts []TemplateHost
 }
 
@@ -59,7 +60,7 @@ func render(text, lab string, nodes []node) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration template: %w", err)
 	}
-	data := Template{Lab: lab, VIP: VIP().String()}
+	data := Template{Lab: lab, VIP: VIP().String(), VIP6: VIP6().String()}
 	for _, n := range nodes {
 		if !n.Client {
 			data.Hosts = append(data.Hosts, TemplateHost{n.Name, n.Address.String()})

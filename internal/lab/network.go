@@ -142,7 +142,7 @@ func addPort(n node, network int, peer netns.NsHandle) error {
 	return nil
 }
 
-// configureCard gives an interface its address.
+// configureCard gives an interface its addresses: that of IPv6 only on the first network, where the clients are.
 func configureCard(n node, network int) error {
 	name := cardOf(network)
 	link, err := netlink.LinkByName(name)
@@ -152,10 +152,26 @@ func configureCard(n node, network int) error {
 	if err := netlink.AddrAdd(link, ipNet(netip.PrefixFrom(addressOn(n.Address, network), prefixLength))); err != nil {
 		return fmt.Errorf("add address of %s: %w", n.Name, err)
 	}
+	if network == 0 {
+		if err := addAddress6(link, n.Address); err != nil {
+			return fmt.Errorf("add IPv6 address of %s: %w", n.Name, err)
+		}
+	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("set %s of %s up: %w", name, n.Name, err)
 	}
 	return nil
+}
+
+// addAddress6 gives an interface the IPv6 address beside an IPv4 one, at once: nobody else has it. A kernel without IPv6 has a lab without it.
+func addAddress6(link netlink.Link, a netip.Addr) error {
+	addr := ipNet(netip.PrefixFrom(address6(a), prefixLength6))
+	addr.Flags = unix.IFA_F_NODAD
+	err := netlink.AddrAdd(link, addr)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil
+	}
+	return err
 }
 
 // configureNode sets what is of the whole machine.

@@ -28,6 +28,9 @@ func (n *Node) Name() string { return n.name }
 // Address is the node's own address.
 func (n *Node) Address() netip.Addr { return n.address }
 
+// Address6 is the node's own IPv6 address.
+func (n *Node) Address6() netip.Addr { return address6(n.address) }
+
 // Namespace is the name under which `ip netns` knows the node.
 func (n *Node) Namespace() string { return n.space.name }
 

@@ -20,6 +20,8 @@ const (
 	firstClient  = 201
 	vipByte      = 100
 	prefixLength = 24
+
+	prefixLength6 = 64
 )
 
 // Errors of Up and Open.
@@ -44,6 +46,19 @@ type node struct {
 func VIP() netip.Prefix { return netip.PrefixFrom(address(vipByte), prefixLength) }
 
 func address(last int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, 0, byte(last)}) }
+
+// VIP6 is an IPv6 address that the lab's hosts can share besides or instead: the default configuration does not.
+func VIP6() netip.Prefix { return netip.PrefixFrom(address6(address(vipByte)), prefixLength6) }
+
+// address6 is the IPv6 address beside an IPv4 one: fd00:77::201 beside 10.77.0.201. The last group looks like the last byte in decimal.
+func address6(a netip.Addr) netip.Addr {
+	b := a.As4()
+	last, _ := strconv.ParseUint(strconv.Itoa(int(b[3])), 16, 16) // three decimal digits: cannot fail
+	out := [16]byte{0: 0xfd, 14: byte(last >> 8), 15: byte(last)}
+	network, _ := strconv.ParseUint(strconv.Itoa(int(b[1])), 16, 16)
+	out[2], out[3] = byte(network>>8), byte(network)
+	return netip.AddrFrom16(out)
+}
 
 // mac is a locally administered address made from the IPv4 address: easy to recognise in a capture, and the same after a
 // power cut, as with a real network card.

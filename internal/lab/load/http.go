@@ -121,7 +121,7 @@ func ask(conn net.Conn, o HTTPOptions, deadline time.Time) (string, error) {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return "", err
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", o.Path, o.Target.Addr()); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", o.Path, hostHeader(o.Target.Addr())); err != nil {
 		return "", err
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -136,4 +136,12 @@ func ask(conn net.Conn, o HTTPOptions, deadline time.Time) (string, error) {
 		return "", fmt.Errorf("status %d: %w", answer.StatusCode, errCorrupt)
 	}
 	return strings.TrimSpace(string(body)), nil
+}
+
+// hostHeader writes an address as a URL does (RFC 3986, 3.2.2).
+func hostHeader(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
 }

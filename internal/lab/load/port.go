@@ -25,8 +25,14 @@ func (p *portWatch) read() uint16 {
 	}
 	defer unix.Close(p.fd)
 	address, err := unix.Getsockname(p.fd)
-	if v4, ok := address.(*unix.SockaddrInet4); ok && err == nil {
-		return uint16(v4.Port)
+	if err != nil {
+		return 0
+	}
+	switch a := address.(type) {
+	case *unix.SockaddrInet4:
+		return uint16(a.Port)
+	case *unix.SockaddrInet6:
+		return uint16(a.Port)
 	}
 	return 0
 }
