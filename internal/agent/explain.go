@@ -150,8 +150,8 @@ func findRule(cfg *config.Config, r api.ExplainRequest) (int, error) {
 	if vip < 0 {
 		return 0, fmt.Errorf("%w VIP %q: the VIPs are %s", api.ErrUnknown, r.VIP, vipNames(cfg))
 	}
-	if !r.Client.Unmap().Is4() {
-		return 0, fmt.Errorf("%w: client %s is not an IPv4 address", api.ErrInvalid, r.Client)
+	if of := cfg.VIPs[vip].Address.Addr(); r.Client.Unmap().Is4() != of.Is4() {
+		return 0, fmt.Errorf("%w: client %s cannot reach %s, which is an address of the other family", api.ErrInvalid, r.Client, of)
 	}
 	protocol := config.TCP
 	if r.Protocol == config.UDP.String() {

@@ -173,8 +173,12 @@ func dial(l *lab.Lab, port uint16, to string, limit time.Duration) (name string,
 
 // dialFrom connects from any client.
 func dialFrom(client *lab.Node, port uint16, to string, limit time.Duration) (name string, err error) {
+	own := client.Address()
+	if strings.HasPrefix(to, "[") {
+		own = client.Address6()
+	}
 	err = client.Do(func() error {
-		dialer := net.Dialer{Timeout: limit, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(client.Address(), port))}
+		dialer := net.Dialer{Timeout: limit, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own, port))}
 		conn, err := dialer.Dial("tcp", to)
 		if err != nil {
 			return err
