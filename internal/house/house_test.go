@@ -104,6 +104,7 @@ var rooms = []string{
 	"internal/system",
 	"internal/check",
 	"internal/override",
+	"internal/standing",
 	"internal/ping",
 	"internal/config",
 	"internal/multicast",
