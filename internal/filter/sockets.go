@@ -31,6 +31,8 @@ const (
 type Conn struct {
 	Local, Remote netip.AddrPort // IPv4 as such, also when the socket is IPv6
 	State         TCPState
+
+	id socketID // for Abort
 }
 
 // ErrDiag: the kernel's list of sockets could not be read.
@@ -51,14 +53,11 @@ func Connections(vips []netip.Addr) ([]Conn, error) {
 	if len(vips) == 0 {
 		return nil, nil
 	}
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
+	fd, err := openDiag()
 	if err != nil {
-		return nil, fmt.Errorf("open sock_diag: %w", err)
+		return nil, err
 	}
 	defer unix.Close(fd)
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: diagTimeoutSeconds}); err != nil {
-		return nil, fmt.Errorf("bound sock_diag: %w", err)
-	}
 	wanted := map[netip.Addr]bool{}
 	for _, v := range vips {
 		wanted[v] = true
@@ -196,6 +195,7 @@ func parseSocket(b []byte) (Conn, bool) {
 		Local:  netip.AddrPortFrom(address(8), binary.BigEndian.Uint16(b[4:])),
 		Remote: netip.AddrPortFrom(address(24), binary.BigEndian.Uint16(b[6:])),
 		State:  TCPState(b[1]),
+		id:     socketID{family: b[0], id: [socketIDSize]byte(b[4:])},
 	}
 	return c, c.State != Listening
 }
