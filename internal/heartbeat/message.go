@@ -50,9 +50,16 @@ type Message struct {
 	Registers  register.Said // of the values that all hosts hold in common
 	Keys       Keys          // which keys the sender signs with and holds, by their ids
 	Holdings   []Holding     // of some rules, or of all; each rule at most once
+	Open       Open          // connections of a host that gets no new ones
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
 	Echo  Echo   // one host's clock sent back to it; set by Send
+}
+
+// Open counts the connections to VIPs that the sender still has. It is said by a host that gets no new ones, and has looked since.
+type Open struct {
+	Known bool   // whether anything is said
+	Count uint32 // half-open ones too, but nothing that has ended (TIME_WAIT)
 }
 
 // LinkAddr is the Ethernet address of the interface that carries a VIP on the sender: the director writes it into a frame to hand a client's

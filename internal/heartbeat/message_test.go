@@ -108,6 +108,9 @@ func drawMessage(t *rapid.T) Message {
 	}
 	if m.Written >= VersionSections {
 		m.Registers.Digest = register.Digest(rapid.Uint64().Draw(t, "registers"))
+		if m.Open.Known = rapid.Bool().Draw(t, "open known"); m.Open.Known {
+			m.Open.Count = rapid.Uint32().Draw(t, "open")
+		}
 	}
 	if m.Registers.Digest != 0 {
 		for i := range rapid.IntRange(0, 3).Draw(t, "entries") {

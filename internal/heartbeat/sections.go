@@ -14,10 +14,11 @@ const (
 	networksSection  section = 1 // what is said of networks: Words
 	keysSection      section = 2 // what is said of keys: Keys
 	registersSection section = 3 // the digest of the values that all hosts hold in common, and some of them: Registers
+	openSection      section = 4 // how many connections are left: Open
 )
 
 // sectionKinds are the sections that this version writes, what cannot wait first.
-var sectionKinds = [...]section{networksSection, keysSection, registersSection}
+var sectionKinds = [...]section{networksSection, keysSection, registersSection, openSection}
 
 // appendSections writes the sections that fit into room bytes, behind the length of them all.
 func (m *Message) appendSections(b []byte, room int) []byte {
@@ -50,6 +51,10 @@ func (m *Message) appendSection(kind section, b []byte, limit int) []byte {
 	case registersSection:
 		if m.Registers.Digest != 0 {
 			return appendRegisters(b, m.Registers, limit)
+		}
+	case openSection:
+		if m.Open.Known {
+			return binary.BigEndian.AppendUint32(b, m.Open.Count)
 		}
 	}
 	return b
@@ -85,6 +90,8 @@ func (r *reader) section(kind section, m *Message) bool {
 		m.Keys = r.keys()
 	case registersSection:
 		m.Registers = r.registers()
+	case openSection:
+		m.Open = Open{Known: true, Count: r.u32()}
 	default:
 		return false
 	}
