@@ -147,6 +147,8 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		{"MADCAP server that is a group", []string{"madcap", "scopes", "--server", "239.255.0.1"}, 2, "", "want the address of a host"},
 		{"MADCAP lease that is not there", []string{"madcap", "release", "none.json"}, 1, "", "none.json: no such file"},
 		{"MADCAP lease that is none", []string{"madcap", "renew", "good.yaml"}, 1, "", "what `muster madcap lease` wrote"},
+		{"rule without a port", []string{"rule", "drain", "web"}, 2, "", "one of the rule's ports, as in `web:443`"},
+		{"no agent to order", []string{"rule", "drain", "web:80", "-c", "good.yaml"}, 1, "", "no agent answers"},
 		{"unknown protocol", []string{"explain", "web", "10.0.0.1", "--protocol", "sctp"}, 2, "", "want tcp or udp"},
 	}
 	for _, tt := range tests {
@@ -256,6 +258,7 @@ func TestNetworkThatIsNotThere(t *testing.T) {
 
 func TestAnswersGolden(t *testing.T) {
 	fake := apitest.New()
+	fake.Ordered = api.OrderAnswer{State: "as ordered", Have: []string{"a", "b"}, Lacking: []string{}, Silent: []string{}}
 	fake.Events.Add(api.Event{At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Kind: "host_silent", Host: "c", Epoch: 17, Text: "not heard for 300 ms"})
 	dir, _ := apitest.Serve(t, fake)
 	tests := []struct {
@@ -282,6 +285,17 @@ func TestAnswersGolden(t *testing.T) {
 		{"drain", []string{"host", "drain", "b"}},
 		{"drain.json", []string{"host", "drain", "b", "--json"}},
 		{"resume", []string{"host", "resume", "b"}},
+		{"host-stop", []string{"host", "stop", "b"}},
+		{"host-start", []string{"host", "start", "b"}},
+		{"host-suspend.json", []string{"host", "suspend", "b", "--json"}},
+		{"host-show", []string{"host", "show"}},
+		{"host-show-one", []string{"host", "show", "b"}},
+		{"host-show.json", []string{"host", "show", "b", "--json"}},
+		{"rule-drain", []string{"rule", "drain", "web:80", "--host", "b"}},
+		{"rule-disable", []string{"rule", "disable", "10.77.0.101:53/udp"}},
+		{"rule-enable.json", []string{"rule", "enable", "web:80", "--json"}},
+		{"rule-show", []string{"rule", "show"}},
+		{"rule-show.json", []string{"rule", "show", "web:443", "--json"}},
 		{"reload", []string{"reload"}},
 	}
 	for _, tt := range tests {

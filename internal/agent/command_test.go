@@ -56,21 +56,6 @@ func TestDrainAndResumeFromAnotherHost(t *testing.T) {
 	}
 }
 
-func TestDrainWithADeadlineTellsWhetherConnectionsAreLeft(t *testing.T) {
-	l := farm(t, "")
-	conns := echoes(t, l, 60)
-	code, said := exit(t, l.Host("a"), "host", "drain", "b", "--deadline", "1s")
-	if code != 1 || !strings.Contains(said, "still has connections") {
-		t.Errorf("with connections open: exit code %d, %q; want 1 and that there are some", code, said)
-	}
-	if bad := broken(conns.stop(t)); len(bad) > 0 {
-		t.Errorf("%d connections were cut", len(bad))
-	}
-	if code, said := exit(t, l.Host("a"), "host", "drain", "b", "--deadline", "10s"); code != 0 {
-		t.Errorf("without any: exit code %d, %q", code, said)
-	}
-}
-
 // exit runs a command on a host and gives its exit code and what it said on standard error.
 func exit(t *testing.T, h *lab.Host, args ...string) (int, string) {
 	t.Helper()

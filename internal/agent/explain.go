@@ -146,7 +146,7 @@ func (h *host) asksFirst(r *ruleShare, owner uint8, bucket int) []string {
 
 // findRule finds the rule that a request is about.
 func findRule(cfg *config.Config, r api.ExplainRequest) (int, error) {
-	vip := slices.IndexFunc(cfg.VIPs, func(v config.VIP) bool { return v.Name == r.VIP || v.Address.Addr().String() == r.VIP })
+	vip := findVIP(cfg, r.VIP)
 	if vip < 0 {
 		return 0, fmt.Errorf("%w VIP %q: the VIPs are %s", api.ErrUnknown, r.VIP, vipNames(cfg))
 	}

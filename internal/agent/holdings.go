@@ -23,7 +23,7 @@ func (h *host) connections(cfg *config.Config) ([]filter.Conn, error) {
 
 // askScan has the connections looked at for the view released for.
 func (h *host) askScan(delay time.Duration) {
-	h.scanner.ask(request{at: h.shares.view.ViewID, delay: delay, cfg: h.config})
+	h.scanner.ask(request{at: h.shares.view.ViewID, delay: delay, cfg: h.config, close: h.closes()})
 }
 
 // scanned takes the result of a look into the loop. Without one the host is taken to hold everything, which costs lookups and
@@ -36,6 +36,7 @@ func (h *host) scanned(s scan, err error) {
 			return
 		}
 		h.lastScan = s
+		h.toldClosed(s)
 		changed := h.shares.held(s.at, s.rules)
 		for _, rule := range changed {
 			h.fillRule(rule)

@@ -10,6 +10,7 @@ import (
 	"github.com/muster-ha/muster/internal/guard"
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/standing"
 	"github.com/muster-ha/muster/internal/system"
 )
 
@@ -54,7 +55,6 @@ type host struct {
 	peers           []peer
 	orders          orders
 	ghosts          map[member.ID]time.Time // hosts whose agent was killed, and until when they are asked
-	drained         bool
 	leaving         bool
 	disarmed        bool  // the filter is known to be broken: accept nothing
 	uncarried       error // what keeps this host from carrying the configuration in use: accept nothing
@@ -74,5 +74,10 @@ type host struct {
 	keys            keychain
 	registers       *registers
 	applied         applied // settings of networks
+	standing        standing.Orders
+	drainEnds       time.Time // of this host's own drain, if that has a deadline
+	started         time.Time
+	unsettled       bool   // it may lack an order about itself: accept nothing
+	cannotClose     string // why connections that are to be closed are not, as told last
 	errands         *errands
 }

@@ -28,6 +28,8 @@ func (h *host) loop(ctx context.Context) {
 			h.layGhosts(time.Now())
 			h.watchTie(time.Now())
 			h.standAside(time.Now())
+			h.settle(time.Now())
+			h.watchDrain(time.Now())
 			h.cast(time.Now())
 			h.turnKeys(time.Now())
 			h.speak()
@@ -71,10 +73,11 @@ func (h *host) listen() {
 			return
 		}
 		h.note(in.Message, in.At)
+		h.registers.hear(in.Message.Registers) // before anybody can take us into a view: there may be an order to stop
+		h.settle(in.At)
 		h.act(h.machine.Receive(in.At, in.Message.Heartbeat))
 		h.takeHoldings(in.Message)
 		h.takeOrders(in.Message)
-		h.registers.hear(in.Message.Registers)
 	})
 }
 
@@ -186,6 +189,7 @@ func (h *host) speak() {
 		Orders:     h.orders.outgoing(now),
 		Keys:       h.keys.say(),
 		Registers:  h.sayRegisters(),
+		Open:       h.sayOpen(),
 	}
 	// What cannot be said is logged there, and silence has its consequences.
 	_ = h.network.Send(func(number uint64) heartbeat.Message {

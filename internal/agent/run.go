@@ -74,7 +74,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
 		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), errands: newErrands(), boot: wire.NewBoot(),
-		late: lateness{interval: o.Config.Heartbeat.Interval},
+		late: lateness{interval: o.Config.Heartbeat.Interval}, started: time.Now(),
 	}
 	h.registers = newRegisters(self, o.StateDir, o.Log)
 	if h.network, err = h.openNetworks(secret); err != nil {
@@ -84,7 +84,8 @@ func newHost(o Options, self member.ID) (*host, error) {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.shares = newShares(self, o.Config, rank(o.Config), nil)
-	h.scanner = newScanner(h.connections, filter.SyncookiesSent, h.filter, h.scanned)
+	h.watchStanding()
+	h.scanner = newScanner(h.connections, filter.Abort, filter.SyncookiesSent, h.filter, h.scanned)
 	h.checks = newChecks(h.probed(o.Config), h.checked, o.Log)
 	if err := h.carry(o.Config); err != nil {
 		return nil, errors.Join(err, h.abandon())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-ha/muster/internal/balance"
@@ -27,12 +28,18 @@ type scan struct {
 	rules       []balance.Holding // every bucket with a connection, whoever owns it
 	counts      []map[int]int     // connections by rule and bucket
 	connections int               // to any VIP
+	open        int               // the same without those that have ended (TIME_WAIT)
+	cookies     bool              // a SYN cookie may become a connection that nobody can count yet
+	closed      int               // by order, before this look
+	unclosed    error             // why some could not be closed
 }
 
 // scanner looks at connections outside of the loop, one look at a time.
 type scanner struct {
 	requests chan request
+	asked    atomic.Uint64 // requests so far
 	look     func(*config.Config) ([]filter.Conn, error)
+	abort    func([]filter.Conn) (int, error)
 	cookies  func() (uint64, error)
 	memory   memory
 	result   func(scan, error)
@@ -45,11 +52,14 @@ type request struct {
 	at    member.ViewID
 	delay time.Duration
 	cfg   *config.Config
+	close closing
+
+	number uint64 // set by ask
 }
 
 // newScanner looks at the connections to the VIPs of the configuration in use, and at the clients that are remembered.
-func newScanner(look func(*config.Config) ([]filter.Conn, error), cookies func() (uint64, error), m memory, result func(scan, error)) *scanner {
-	s := &scanner{requests: make(chan request, 1), look: look, cookies: cookies, memory: m, result: result}
+func newScanner(look func(*config.Config) ([]filter.Conn, error), abort func([]filter.Conn) (int, error), cookies func() (uint64, error), m memory, result func(scan, error)) *scanner {
+	s := &scanner{requests: make(chan request, 1), look: look, abort: abort, cookies: cookies, memory: m, result: result}
 	if sent, err := cookies(); err == nil {
 		s.lastCookies = sent // what the host sent before is not about us
 	}
@@ -58,6 +68,7 @@ func newScanner(look func(*config.Config) ([]filter.Conn, error), cookies func()
 
 // ask replaces a request that has not been taken yet: only the newest view matters.
 func (s *scanner) ask(r request) {
+	r.number = s.asked.Add(1)
 	for {
 		select {
 		case s.requests <- r:
@@ -102,17 +113,20 @@ func (s *scanner) newest(ctx context.Context, r request) (request, bool) {
 
 // once looks and sorts the connections into rules and buckets.
 func (s *scanner) once(r request, now time.Time) (scan, error) {
-	conns, err := s.look(r.cfg)
+	find := ruleFinder(r.cfg)
+	conns, closed, unclosed, err := s.lookAndClose(r, find)
 	if err != nil {
 		return scan{}, err
 	}
-	out := scan{at: r.at, connections: len(conns), rules: make([]balance.Holding, len(r.cfg.Rules)), counts: make([]map[int]int, len(r.cfg.Rules))}
+	out := scan{at: r.at, connections: len(conns), closed: closed, unclosed: unclosed, rules: make([]balance.Holding, len(r.cfg.Rules)), counts: make([]map[int]int, len(r.cfg.Rules))}
 	for i := range out.counts {
 		out.counts[i] = map[int]int{}
 	}
-	find := ruleFinder(r.cfg)
 	connected := map[int][]netip.Addr{}
 	for _, c := range conns {
+		if c.State != filter.TimeWait {
+			out.open++
+		}
 		rule, ok := find(c.Local)
 		if !ok {
 			continue
@@ -129,12 +143,27 @@ func (s *scanner) once(r request, now time.Time) (scan, error) {
 			return scan{}, err
 		}
 	}
-	if s.sentCookies(now) {
+	if out.cookies = s.sentCookies(now); out.cookies {
 		for i := range out.rules {
 			out.rules[i].Unknown = true // a cookie has no socket to be found
 		}
 	}
 	return out, nil
+}
+
+// lookAndClose gives the connections that are left when those have been closed that are to be.
+func (s *scanner) lookAndClose(r request, find func(netip.AddrPort) (int, bool)) (left []filter.Conn, closed int, unclosed, err error) {
+	conns, err := s.look(r.cfg)
+	if err != nil || !r.close.any() {
+		return conns, 0, nil, err
+	}
+	doomed := r.close.of(conns, func(c filter.Conn) (int, bool) { return find(c.Local) })
+	if len(doomed) == 0 || s.asked.Load() != r.number { // what is to be closed may have changed before we looked
+		return conns, 0, nil, nil
+	}
+	closed, unclosed = s.abort(doomed)
+	left, err = s.look(r.cfg)
+	return left, closed, unclosed, err
 }
 
 // sentCookies reports whether a SYN cookie of this host may still come back.

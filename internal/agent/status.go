@@ -82,7 +82,9 @@ func (h *host) hostStatus(id member.ID, networks []api.NetworkStatus, now time.T
 		Directs: h.directs(id),
 		Shares:  h.sharesOf(id),
 		Speaks:  h.speaks(id),
+		Order:   h.hostOrderStatus(h.name(id)),
 	}
+	s.Connections = h.connectionsOf(id)
 	m, in := memberOf(h.shares.view, id)
 	if in {
 		s.Weight = int(m.Weight)
@@ -130,7 +132,7 @@ func (h *host) selfStatus(s *api.HostStatus, in bool, m member.Member) {
 	case h.isWitness():
 		s.State, s.Why = api.StateWitness, witnessWhy(m)
 	case m.Weight == 0:
-		s.State, s.Why = api.StateDrained, "drained by order"
+		s.State, s.Why = h.idleBecause(s.Name)
 	default:
 		s.State = api.StateServing
 	}
@@ -162,7 +164,7 @@ func (h *host) peerState(id member.ID, p peer, in bool, m member.Member) (api.St
 	case h.config.Hosts[id].Witness:
 		return api.StateWitness, witnessWhy(m)
 	case m.Weight == 0:
-		return api.StateDrained, "drained by order"
+		return h.idleBecause(h.name(id))
 	}
 	return api.StateServing, ""
 }
@@ -246,7 +248,7 @@ func (h *host) vipStatus(i int) api.VIPStatus {
 
 func (h *host) ruleStatus(i int) api.RuleStatus {
 	s := ruleSays(h.config, i)
-	s.Ready = h.attributes.Ready&(1<<i) != 0
+	s.Ready, s.Orders = !h.isWitness() && ready(h.config, h.checks.running)&(1<<i) != 0, h.ruleOrderStatus(i)
 	h.quorumStatus(&s, i)
 	table := h.shares.rules[i].table
 	if table == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
+	"github.com/muster-ha/muster/internal/standing"
 )
 
 // note keeps what another host said, and learns where to forward to.
@@ -53,9 +54,9 @@ func (h *host) takeOrders(m heartbeat.Message) {
 	for _, order := range h.orders.take(h.self, m) {
 		switch order.Verb {
 		case heartbeat.DrainHost:
-			h.drain(true, "asked for on host "+h.name(m.From))
+			h.oldOrder(standing.Drain, m.From)
 		case heartbeat.ResumeHost:
-			h.drain(false, "asked for on host "+h.name(m.From))
+			h.oldOrder(standing.Start, m.From)
 		default:
 			h.keyOrdered(order.Verb, m.From)
 		}
@@ -68,8 +69,8 @@ func (h *host) offered(cfg *config.Config, checks []running) member.Attributes {
 	if cfg.Hosts[h.self].Witness {
 		return a
 	}
-	a.Ready = ready(cfg, checks)
-	if h.drained || h.leaving || h.mute() {
+	a.Ready = ready(cfg, checks) & h.permitted(cfg)
+	if !h.standing.Host(h.opt.Host).Serves() || h.unsettled || h.leaving || h.mute() {
 		return a
 	}
 	a.Weight = uint16(cfg.Hosts[h.self].Weight)

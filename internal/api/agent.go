@@ -21,11 +21,10 @@ type Agent interface {
 	Status(ctx context.Context) (Status, error)
 	// Explain says which host gets a client, and why.
 	Explain(ctx context.Context, request ExplainRequest) (Explanation, error)
-	// Drain gives away a host's share of new connections; its connections go on. It returns when the order is taken.
-	// The deadline is how long the caller will wait for connections to end: the agent may mention it, and cuts nothing.
-	Drain(ctx context.Context, host string, deadline time.Duration) error
-	// Resume undoes Drain.
-	Resume(ctx context.Context, host string) error
+	// OrderHost gives an order to a host. It returns when the hosts that are heard know it, or after some seconds.
+	OrderHost(ctx context.Context, order HostOrder) (OrderAnswer, error)
+	// OrderRule gives an order about a rule, in the same way.
+	OrderRule(ctx context.Context, order RuleOrder) (OrderAnswer, error)
 	// SetNetwork sets parameters of a network by hand on all hosts. It returns when those that are heard have them, or after some seconds.
 	SetNetwork(ctx context.Context, request SettingsRequest) (SettingsAnswer, error)
 	// Stop begins to leave and returns. The agent closes its Server when the host is as it was found.

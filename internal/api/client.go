@@ -97,16 +97,6 @@ func (c *Client) Events(ctx context.Context, since uint64) (EventPage, error) {
 	return fetch[EventPage](ctx, c, "/v1/events", url.Values{"since": {strconv.FormatUint(since, 10)}})
 }
 
-// Drain gives a host's share of new connections away.
-func (c *Client) Drain(ctx context.Context, host string, limit time.Duration) error {
-	return c.order(ctx, "/v1/hosts/"+url.PathEscape(host)+"/drain", deadline{limit.Milliseconds()})
-}
-
-// Resume undoes Drain.
-func (c *Client) Resume(ctx context.Context, host string) error {
-	return c.order(ctx, "/v1/hosts/"+url.PathEscape(host)+"/resume", nil)
-}
-
 // Reload makes the agent read its configuration file again.
 func (c *Client) Reload(ctx context.Context) error { return c.order(ctx, "/v1/reload", nil) }
 

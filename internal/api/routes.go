@@ -74,12 +74,7 @@ func register(a huma.API, agent Agent) {
 	})
 	stream(a, agent)
 	registerKeys(a, agent)
-	post(a, "/v1/hosts/{host}/drain", "drain", "Give a host's share of new connections away", func(ctx context.Context, in *hostDeadlineInput) error {
-		return agent.Drain(ctx, in.Host, in.Body.duration())
-	})
-	post(a, "/v1/hosts/{host}/resume", "resume", "Give a drained host its share again", func(ctx context.Context, in *hostInput) error {
-		return agent.Resume(ctx, in.Host)
-	})
+	registerOrders(a, agent)
 	ask(a, "/v1/settings", "set", "Set parameters of a network by hand on all hosts", func(ctx context.Context, in *settingsInput) (SettingsAnswer, error) {
 		return agent.SetNetwork(ctx, SettingsRequest(in.Body))
 	})

@@ -82,10 +82,15 @@ func TestOrdersAndQuestionsReachTheAgent(t *testing.T) {
 		call func(context.Context, *api.Client) error
 		want string
 	}{
-		{"drain", func(ctx context.Context, c *api.Client) error { return c.Drain(ctx, "b", 90*time.Second) }, "drain b 1m30s"},
-		{"drain at once", func(ctx context.Context, c *api.Client) error { return c.Drain(ctx, "b", 0) }, "drain b 0s"},
-		{"odd host name", func(ctx context.Context, c *api.Client) error { return c.Drain(ctx, "a/../b?x", 0) }, "drain a/../b?x 0s"},
-		{"resume", func(ctx context.Context, c *api.Client) error { return c.Resume(ctx, "b") }, "resume b"},
+		{"drain with a deadline", order(api.HostOrder{Host: "b", Verb: api.DrainHost, Deadline: 90 * time.Second}), "drain b 1m30s"},
+		{"drain", order(api.HostOrder{Host: "b", Verb: api.DrainHost}), "drain b 0s"},
+		{"odd host name", order(api.HostOrder{Host: "a/../b?x", Verb: api.DrainHost}), "drain a/../b?x 0s"},
+		{"resume", order(api.HostOrder{Host: "b", Verb: api.ResumeHost}), "resume b 0s"},
+		{"start", order(api.HostOrder{Host: "b", Verb: api.StartHost}), "start b 0s"},
+		{"stop a host", order(api.HostOrder{Host: "b", Verb: api.StopHost}), "stop b 0s"},
+		{"suspend", order(api.HostOrder{Host: "b", Verb: api.SuspendHost}), "suspend b 0s"},
+		{"disable a rule", orderRule(api.RuleOrder{VIP: "web", Port: 443, State: "disabled"}), `rule web:443 udp false on "": disabled`},
+		{"drain a rule on a host", orderRule(api.RuleOrder{VIP: "2001:db8::1", Port: 53, UDP: true, Host: "b", State: "drained"}), `rule 2001:db8::1:53 udp true on "b": drained`},
 		{"reload", func(ctx context.Context, c *api.Client) error { return c.Reload(ctx) }, "reload"},
 		{"stop", func(ctx context.Context, c *api.Client) error {
 			return c.Stop(ctx, api.StopRequest{Deadline: 1500 * time.Millisecond})
@@ -96,6 +101,7 @@ func TestOrdersAndQuestionsReachTheAgent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fake := apitest.New()
+			fake.Ordered = api.OrderAnswer{Have: []string{"a"}}
 			if err := tt.call(t.Context(), connect(t, fake)); err != nil {
 				t.Fatal(err)
 			}
@@ -104,6 +110,31 @@ func TestOrdersAndQuestionsReachTheAgent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// order gives an order and wants the fake's answer back.
+func order(o api.HostOrder) func(context.Context, *api.Client) error {
+	return func(ctx context.Context, c *api.Client) error {
+		answer, err := c.OrderHost(ctx, o)
+		return answered(answer, err)
+	}
+}
+
+// ordering is an order's error alone.
+func ordering(_ api.OrderAnswer, err error) error { return err }
+
+func orderRule(o api.RuleOrder) func(context.Context, *api.Client) error {
+	return func(ctx context.Context, c *api.Client) error {
+		answer, err := c.OrderRule(ctx, o)
+		return answered(answer, err)
+	}
+}
+
+func answered(a api.OrderAnswer, err error) error {
+	if err == nil && (a.Lacking == nil || !slices.Equal(a.Have, []string{"a"})) {
+		return fmt.Errorf("got %+v", a)
+	}
+	return err
 }
 
 func explainer(r api.ExplainRequest) func(context.Context, *api.Client) error {
@@ -132,7 +163,7 @@ func TestRefusalsKeepTheirMeaning(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			fake := apitest.New()
 			fake.Err = tt.err
-			err := connect(t, fake).Resume(t.Context(), "x")
+			err := ordering(connect(t, fake).OrderHost(t.Context(), api.HostOrder{Host: "x", Verb: api.ResumeHost}))
 			var refused *api.Error
 			if !errors.As(err, &refused) || refused.Status != tt.code || err.Error() != tt.err.Error() {
 				t.Fatalf("got %v (%+v)", err, refused)

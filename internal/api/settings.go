@@ -2,10 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"time"
 )
 
@@ -71,18 +67,5 @@ type settingsInput struct{ Body settings }
 
 // SetNetwork sets parameters by hand on all hosts and waits for those that are heard.
 func (c *Client) SetNetwork(ctx context.Context, r SettingsRequest) (SettingsAnswer, error) {
-	var out SettingsAnswer
-	body, err := json.Marshal(settings(r))
-	if err != nil {
-		return out, fmt.Errorf("encode request: %w", err)
-	}
-	response, err := c.do(ctx, http.MethodPost, "/v1/settings", body, "application/json")
-	if err != nil {
-		return out, err
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswerBytes)).Decode(&out); err != nil {
-		return out, fmt.Errorf("read agent's answer: %w", err)
-	}
-	return out, nil
+	return tell[SettingsAnswer](ctx, c, "/v1/settings", settings(r))
 }

@@ -14,6 +14,9 @@ const (
 	StateLeaving State = "leaving" // on its way out
 	StateWitness State = "witness" // in the view, votes and serves nothing
 	StateSilent  State = "silent"  // was heard, is not any more
+
+	StateStopped   State = "stopped"   // in the view, serves nothing by order
+	StateSuspended State = "suspended" // stopped, and takes no order but to resume
 )
 
 // Status is how the cluster looks from one host.
@@ -22,7 +25,7 @@ type Status struct {
 	Host      string          `json:"host" doc:"The host that answers: everything here is what it knows."`
 	Version   string          `json:"version" doc:"Version of its agent."`
 	Language  LanguageStatus  `json:"language" doc:"The version of heartbeats in use: during a rolling upgrade the highest that all hosts speak."`
-	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent,witness"`
+	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent,witness,stopped,suspended"`
 	Why       string          `json:"why" doc:"Why it is in that state, when that is not obvious."`
 	Epoch     uint64          `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
 	View      ViewStatus      `json:"view" doc:"The agreed set of live hosts."`
@@ -68,22 +71,24 @@ type ConfigStatus struct {
 
 // HostStatus is one host as the answering host knows it.
 type HostStatus struct {
-	Name          string        `json:"name" doc:"Name in the configuration."`
-	Address       string        `json:"address" doc:"Address on which it is heard."`
-	State         State         `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent,witness"`
-	Why           string        `json:"why" doc:"Why it is in that state, when that is not obvious."`
-	Weight        int           `json:"weight" doc:"Share of new connections relative to the others, in effect now; 0: none."`
-	Boot          string        `json:"boot" doc:"Random number of its agent's start; empty: not known."`
-	HeardAgoMS    *float64      `json:"heard_ago_ms" doc:"Milliseconds since it was last heard; null: never, or the answering host itself."`
-	LossPercent   *float64      `json:"loss_percent" doc:"Share of its recent heartbeats that did not arrive; null: not known."`
-	DelayMS       *float64      `json:"delay_ms" doc:"Round trip to it in milliseconds; null: not known."`
-	Version       string        `json:"version" doc:"Version of its agent; empty: not known."`
-	Speaks        *SpeaksStatus `json:"speaks" doc:"Versions of heartbeats that it speaks; null: not known."`
-	ConfigDigest  string        `json:"config_digest" doc:"Digest of its configuration; empty: not known."`
-	ConfigDiffers *bool         `json:"config_differs" doc:"Whether its configuration is another than the answering host's; null: not known."`
-	Directs       []string      `json:"directs" doc:"VIPs that it answers for, by name."`
-	Holds         *int          `json:"holds" doc:"Buckets, not its own, in which it still has connections; null: not announced yet."`
-	Shares        []Share       `json:"shares" doc:"Its share of each rule."`
+	Name          string           `json:"name" doc:"Name in the configuration."`
+	Address       string           `json:"address" doc:"Address on which it is heard."`
+	State         State            `json:"state" doc:"How it takes part, as far as the answering host knows." enum:"unknown,joining,serving,drained,leaving,silent,witness,stopped,suspended"`
+	Why           string           `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Weight        int              `json:"weight" doc:"Share of new connections relative to the others, in effect now; 0: none."`
+	Boot          string           `json:"boot" doc:"Random number of its agent's start; empty: not known."`
+	HeardAgoMS    *float64         `json:"heard_ago_ms" doc:"Milliseconds since it was last heard; null: never, or the answering host itself."`
+	LossPercent   *float64         `json:"loss_percent" doc:"Share of its recent heartbeats that did not arrive; null: not known."`
+	DelayMS       *float64         `json:"delay_ms" doc:"Round trip to it in milliseconds; null: not known."`
+	Version       string           `json:"version" doc:"Version of its agent; empty: not known."`
+	Speaks        *SpeaksStatus    `json:"speaks" doc:"Versions of heartbeats that it speaks; null: not known."`
+	ConfigDigest  string           `json:"config_digest" doc:"Digest of its configuration; empty: not known."`
+	ConfigDiffers *bool            `json:"config_differs" doc:"Whether its configuration is another than the answering host's; null: not known."`
+	Directs       []string         `json:"directs" doc:"VIPs that it answers for, by name."`
+	Order         *HostOrderStatus `json:"order" doc:"What it has been told by hand, also while it is down; null: nothing, it is to serve."`
+	Connections   *int             `json:"connections" doc:"Connections to VIPs that it has, when it gets no new ones; null: not known."`
+	Holds         *int             `json:"holds" doc:"Buckets, not its own, in which it still has connections; null: not announced yet."`
+	Shares        []Share          `json:"shares" doc:"Its share of each rule."`
 }
 
 // SpeaksStatus is the range of versions of the heartbeat that a host speaks.
@@ -118,20 +123,21 @@ type VIPStatus struct {
 
 // RuleStatus is a rule of a VIP.
 type RuleStatus struct {
-	Protocol        string       `json:"protocol" doc:"tcp, udp, or both." enum:"tcp,udp,both"`
-	Ports           string       `json:"ports" doc:"Ports and ranges; rest: those that no other rule of the VIP has." example:"80,443"`
-	Handling        string       `json:"handling" doc:"What is done with its clients: shared, single (one host gets all) or refuse (nothing new is accepted)." enum:"shared,single,refuse"`
-	Priority        []string     `json:"priority" doc:"With handling single, the hosts in order of preference; empty otherwise."`
-	Affinity        string       `json:"affinity" doc:"What of a client decides its host: none (address and port), client (address) or network (leading bits of the address)." enum:"none,client,network"`
-	AffinityIPv4    int          `json:"affinity_ipv4" doc:"With affinity network, the bits of an IPv4 address that count; 0 otherwise."`
-	AffinityIPv6    int          `json:"affinity_ipv6" doc:"With affinity network, the bits of an IPv6 address that count; 0 otherwise."`
-	AffinityTimeout float64      `json:"affinity_timeout_s" doc:"Seconds for which a client's host is remembered after it was last seen; 0: not at all."`
-	Quorum          string       `json:"quorum" doc:"What a view must have for the rule to be served in it." enum:"none,majority,witness"`
-	HasQuorum       bool         `json:"has_quorum" doc:"Whether the view of the answering host has it; if not, the rule accepts nothing new here."`
-	QuorumWhy       string       `json:"quorum_why" doc:"The votes behind that, in words; empty when the rule needs no quorum."`
-	Ready           bool         `json:"ready" doc:"Whether the rule's checks are good on the answering host."`
-	Owners          []OwnerShare `json:"owners" doc:"Who gets new connections, by name; adds up to 4096 buckets, less what nobody owns."`
-	ConnectionsHeld *int         `json:"connections_held" doc:"Connections on the answering host in buckets that it does not own any more; null: not known."`
+	Protocol        string            `json:"protocol" doc:"tcp, udp, or both." enum:"tcp,udp,both"`
+	Ports           string            `json:"ports" doc:"Ports and ranges; rest: those that no other rule of the VIP has." example:"80,443"`
+	Handling        string            `json:"handling" doc:"What is done with its clients: shared, single (one host gets all) or refuse (nothing new is accepted)." enum:"shared,single,refuse"`
+	Priority        []string          `json:"priority" doc:"With handling single, the hosts in order of preference; empty otherwise."`
+	Affinity        string            `json:"affinity" doc:"What of a client decides its host: none (address and port), client (address) or network (leading bits of the address)." enum:"none,client,network"`
+	AffinityIPv4    int               `json:"affinity_ipv4" doc:"With affinity network, the bits of an IPv4 address that count; 0 otherwise."`
+	AffinityIPv6    int               `json:"affinity_ipv6" doc:"With affinity network, the bits of an IPv6 address that count; 0 otherwise."`
+	AffinityTimeout float64           `json:"affinity_timeout_s" doc:"Seconds for which a client's host is remembered after it was last seen; 0: not at all."`
+	Quorum          string            `json:"quorum" doc:"What a view must have for the rule to be served in it." enum:"none,majority,witness"`
+	HasQuorum       bool              `json:"has_quorum" doc:"Whether the view of the answering host has it; if not, the rule accepts nothing new here."`
+	QuorumWhy       string            `json:"quorum_why" doc:"The votes behind that, in words; empty when the rule needs no quorum."`
+	Ready           bool              `json:"ready" doc:"Whether the rule's checks are good on the answering host."`
+	Owners          []OwnerShare      `json:"owners" doc:"Who gets new connections, by name; adds up to 4096 buckets, less what nobody owns."`
+	Orders          []RuleOrderStatus `json:"orders" doc:"What has been said of it by hand, for all hosts or for one; empty: nothing, it is enabled."`
+	ConnectionsHeld *int              `json:"connections_held" doc:"Connections on the answering host in buckets that it does not own any more; null: not known."`
 }
 
 // OwnerShare is an owner's part of a rule.

@@ -3,6 +3,7 @@ package standing
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/muster-ha/muster/internal/register"
@@ -61,9 +62,6 @@ func About(key string) (host string, rule string, ok bool) {
 	if part[0]+"/" != rulePrefix || len(part) < 4 {
 		return "", "", false
 	}
-	text := part[1] + ":" + part[2]
-	if part[3] == "udp" {
-		text += "/udp"
-	}
-	return "", text, true
+	port, err := strconv.ParseUint(part[2], 10, 16)
+	return "", Rule{VIP: part[1], Port: uint16(port), UDP: part[3] == "udp"}.String(), err == nil
 }

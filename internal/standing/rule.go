@@ -36,17 +36,27 @@ func ParseRuleState(word string) (RuleState, bool) {
 // Rule names a rule by one of its ports.
 type Rule struct {
 	VIP  string // its name
-	Port uint16
-	UDP  bool // otherwise TCP
+	Port uint16 // zero: the rule for the ports that no other rule has
+	UDP  bool   // otherwise TCP
 }
 
 // String is the rule as a command takes it.
 func (r Rule) String() string {
-	text := r.VIP + ":" + strconv.Itoa(int(r.Port))
+	text := r.VIP + ":" + portName(r.Port)
 	if r.UDP {
 		text += "/udp"
 	}
 	return text
+}
+
+// Rest is how the rule for all other ports is called in the place of a port.
+const Rest = "rest"
+
+func portName(port uint16) string {
+	if port == 0 {
+		return Rest
+	}
+	return strconv.Itoa(int(port))
 }
 
 // RuleOrder is one order about a rule.

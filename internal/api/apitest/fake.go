@@ -20,6 +20,7 @@ type Fake struct {
 	Now         api.Status
 	Explained   api.Explanation
 	Set         api.SettingsAnswer
+	Ordered     api.OrderAnswer
 	Err         error // what the orders return
 	Events      *api.Journal
 	OnStop      func()
@@ -68,13 +69,15 @@ func (f *Fake) Explain(_ context.Context, r api.ExplainRequest) (api.Explanation
 	return f.Explained, f.note("explain %s:%d/%s %s:%d", r.VIP, r.VIPPort, r.Protocol, r.Client, r.Port)
 }
 
-// Drain implements api.Agent.
-func (f *Fake) Drain(_ context.Context, host string, deadline time.Duration) error {
-	return f.note("drain %s %v", host, deadline)
+// OrderHost implements api.Agent.
+func (f *Fake) OrderHost(_ context.Context, o api.HostOrder) (api.OrderAnswer, error) {
+	return f.Ordered, f.note("%s %s %v", o.Verb, o.Host, o.Deadline)
 }
 
-// Resume implements api.Agent.
-func (f *Fake) Resume(_ context.Context, host string) error { return f.note("resume %s", host) }
+// OrderRule implements api.Agent.
+func (f *Fake) OrderRule(_ context.Context, o api.RuleOrder) (api.OrderAnswer, error) {
+	return f.Ordered, f.note("rule %s:%d udp %v on %q: %s", o.VIP, o.Port, o.UDP, o.Host, o.State)
+}
 
 // SetNetwork implements api.Agent.
 func (f *Fake) SetNetwork(_ context.Context, r api.SettingsRequest) (api.SettingsAnswer, error) {

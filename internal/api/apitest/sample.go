@@ -92,29 +92,35 @@ func sampleParameters() []api.ParameterStatus {
 }
 
 func sampleHosts() []api.HostStatus {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return []api.HostStatus{
 		{Name: "a", Address: "10.77.0.1", State: api.StateServing, Weight: 1, Boot: "00000000000000a1", Version: "v1.2.3", Speaks: &api.SpeaksStatus{Lowest: 1, Highest: 2, Written: 1}, ConfigDigest: "1a2b3c4d5e6f7081",
 			ConfigDiffers: new(false), Directs: []string{"web"}, Holds: new(0),
 			Shares: []api.Share{{VIP: "web", Rule: "tcp 80,443", Buckets: 4096, Percent: 100}}},
 		{Name: "b", Address: "10.77.0.2", State: api.StateDrained, Why: "drained by order", Boot: "00000000000000b2", HeardAgoMS: new(12.0), LossPercent: new(0.5), DelayMS: new(0.31),
+			Order: &api.HostOrderStatus{State: "draining", StopsAt: new(at.Add(5 * time.Minute)), SetOn: "a", SetAt: at, Undo: "muster host resume b"}, Connections: new(42),
 			Version: "v1.2.2", Speaks: &api.SpeaksStatus{Lowest: 1, Highest: 1, Written: 1}, ConfigDigest: "77c0ffee77c0ffee", ConfigDiffers: new(true), Holds: new(31)},
-		{Name: "c", Address: "10.77.0.3", State: api.StateSilent, Why: "15 intervals of silence", HeardAgoMS: new(4200.0)},
+		{Name: "c", Address: "10.77.0.3", State: api.StateSilent, Why: "15 intervals of silence", HeardAgoMS: new(4200.0), Order: &api.HostOrderStatus{State: "suspended", SetAt: at, Undo: "muster host resume c"}},
 		{Name: "d", Address: "10.77.0.4", State: api.StateUnknown, Why: "never heard since this agent started"},
 	}
 }
 
 func sampleVIPs() []api.VIPStatus {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	none := []api.RuleOrderStatus{}
 	return []api.VIPStatus{
 		{Name: "dns", Address: "10.77.0.101/24", Rules: []api.RuleStatus{
-			{Protocol: "udp", Ports: "53", Handling: "shared", Priority: []string{}, Affinity: "client", Quorum: "majority", QuorumWhy: "2 of 4 votes: more than half are needed", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
+			{Protocol: "udp", Ports: "53", Handling: "shared", Priority: []string{}, Affinity: "client", Orders: none, Quorum: "majority", QuorumWhy: "2 of 4 votes: more than half are needed", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
 		}},
 		{Name: "web", Address: "10.77.0.100/24", Interface: "eth0", Director: "a", Rules: []api.RuleStatus{
-			{Protocol: "tcp", Ports: "80,443", Handling: "shared", Priority: []string{}, Affinity: "none", Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
+			{Protocol: "tcp", Ports: "80,443", Handling: "shared", Priority: []string{}, Affinity: "none", Orders: none, Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
 				{Host: "a", Buckets: 2731, Percent: 66.7}, {Host: "b", Buckets: 1365, Percent: 33.3}}},
 			{Protocol: "tcp", Ports: "8000-8010", Handling: "single", Priority: []string{"b", "a"}, Affinity: "network", AffinityIPv4: 24, AffinityIPv6: 64,
-				AffinityTimeout: 1200, Quorum: "witness", HasQuorum: true, QuorumWhy: "2 of 4 votes and the witness", Ready: false, ConnectionsHeld: new(7), Owners: []api.OwnerShare{
+				AffinityTimeout: 1200, Orders: []api.RuleOrderStatus{
+					{State: "drained", SetOn: "a", SetAt: at, Undo: "muster rule enable web:8000"}, {Host: "b", State: "enabled", SetAt: at, Undo: "muster rule enable web:8000"}},
+				Quorum: "witness", HasQuorum: true, QuorumWhy: "2 of 4 votes and the witness", Ready: false, ConnectionsHeld: new(7), Owners: []api.OwnerShare{
 					{Host: "b", Buckets: 4096, Percent: 100}}},
-			{Protocol: "both", Ports: "rest", Handling: "refuse", Priority: []string{}, Affinity: "none", Quorum: "none", HasQuorum: true, Ready: true,
+			{Protocol: "both", Ports: "rest", Handling: "refuse", Priority: []string{}, Affinity: "none", Orders: none, Quorum: "none", HasQuorum: true, Ready: true,
 				Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
 		}},
 	}

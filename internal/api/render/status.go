@@ -62,7 +62,7 @@ func spoken(s *api.SpeaksStatus) string {
 // state writes a state; one of a later version is not guessed at.
 func state(s api.State) string {
 	switch s {
-	case api.StateJoining, api.StateServing, api.StateDrained, api.StateLeaving, api.StateSilent, api.StateWitness:
+	case api.StateJoining, api.StateServing, api.StateDrained, api.StateLeaving, api.StateSilent, api.StateWitness, api.StateStopped, api.StateSuspended:
 		return string(s)
 	}
 	return unknown
@@ -129,6 +129,9 @@ func vip(w io.Writer, v api.VIPStatus, self string) {
 	for _, r := range v.Rules {
 		fmt.Fprintf(w, "  %s %s  %s, %s\n", plain(r.Protocol), plain(r.Ports), handling(r), readiness(r, self))
 		quorum(w, r)
+		for _, o := range r.Orders {
+			fmt.Fprintf(w, "    order: %s\n", ruleOrder(o))
+		}
 		var rows [][]string
 		for _, o := range r.Owners {
 			rows = append(rows, []string{or(o.Host, "nobody"), bar(o.Percent, mark(o.Host)), percent(o.Percent), fmt.Sprintf("%d buckets", o.Buckets)})
