@@ -1,22 +1,26 @@
 package agent_test
 
 import (
-	"encoding/binary"
-	"math/rand/v2"
+	"context"
+	"fmt"
 	"net"
-	"sync"
-	"sync/atomic"
+	"net/netip"
+	"os"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/lab"
+	"github.com/muster-ha/muster/internal/lab/syn"
 )
 
-// flood sends SYNs for the VIP's web port from the first client, as fast as two threads can, and says how many.
-func flood(t *testing.T, l *lab.Lab, how time.Duration) uint64 {
+// aim is where a flood at a port of the VIP goes: to the director. The hosts get a way back to strangers.
+func aim(t *testing.T, l *lab.Lab, port uint16) syn.Options {
 	t.Helper()
+	if err := syn.ReturnPath(l); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := greeting(l, 0, target(7)); err != nil { // now the client knows where the VIP is
 		t.Fatal(err)
 	}
@@ -28,72 +32,142 @@ func flood(t *testing.T, l *lab.Lab, how time.Duration) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sent atomic.Uint64
-	var group sync.WaitGroup
-	for range 2 {
-		var socket int
-		var at unix.SockaddrLinklayer
-		err := l.Client(1).Do(func() error {
-			card, err := net.InterfaceByName("eth0")
-			if err != nil {
-				return err
-			}
-			at = unix.SockaddrLinklayer{Ifindex: card.Index, Halen: 6}
-			socket, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-			return err
-		})
+	return syn.Options{To: to, Target: netip.AddrPortFrom(lab.VIP().Addr(), port)}
+}
+
+// flood sends SYNs from the first client, as fast as it can, until stop, which says how many.
+func flood(t *testing.T, l *lab.Lab, o syn.Options) (stop func() uint64) {
+	t.Helper()
+	type result struct {
+		sent uint64
+		err  error
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan result, 1)
+	go func() {
+		sent, err := syn.Flood(ctx, l.Client(1), o)
+		ended <- result{sent, err}
+	}()
+	return func() uint64 {
+		cancel()
+		r := <-ended
+		if r.err != nil {
+			t.Error(r.err)
+		}
+		return r.sent
+	}
+}
+
+// cookies is how many SYNs a host has answered with a cookie.
+func cookies(t *testing.T, h *lab.Host) (sent uint64) {
+	t.Helper()
+	if err := h.Do(func() (err error) { sent, err = filter.SyncookiesSent(); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return sent
+}
+
+// other is a host that is not the director of the VIP.
+func other(t *testing.T, l *lab.Lab) *lab.Host {
+	t.Helper()
+	director := status(t, l.Host("a")).VIPs[0].Director
+	for _, h := range l.Hosts() {
+		if h.Name() != director {
+			return h
+		}
+	}
+	t.Fatal("there is only the director")
+	return nil
+}
+
+// owned lists ports of the caller whose connections to a port of the VIP begin at a host.
+func owned(t *testing.T, l *lab.Lab, host string, vipPort uint16, n int) (ports []uint16) {
+	t.Helper()
+	client := api.New(l.Host(host).RunDir())
+	defer client.Close()
+	for port := uint16(20000); len(ports) < n; port++ {
+		e, err := client.Explain(t.Context(), api.ExplainRequest{VIP: lab.VIP().Addr().String(), VIPPort: vipPort, Client: syn.CallerAddress(), Port: port})
 		if err != nil {
 			t.Fatal(err)
 		}
-		group.Go(func() {
-			defer unix.Close(socket)
-			for end := time.Now().Add(how); time.Now().Before(end); {
-				for range 64 {
-					if unix.Sendto(socket, syn(to), 0, &at) == nil {
-						sent.Add(1)
-					}
-				}
+		if e.Owner == host {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+// TestConnectionsBegunByCookieSurviveAMoveUnderFlood: as many SYNs as the machine can make fill the tables of the hosts, so one answers
+// with cookies and remembers nothing. Strangers begin connections there; all its buckets move away; then the strangers finish. No host
+// is taken for silent, and connections that were there live. If hosts asked only for sockets, or nobody looked at cookies, what
+// the host had begun would be reset.
+func TestConnectionsBegunByCookieSurviveAMoveUnderFlood(t *testing.T) {
+	const strangers = 20
+	l := farm(t, "")
+	conns := echoes(t, l, 30)
+	leaver := other(t, l)
+	ports := owned(t, l, leaver.Name(), 7, strangers)
+	for _, h := range l.Hosts() {
+		if h.Name() == leaver.Name() {
+			continue
+		}
+		// One kernel runs all hosts of a lab, and its cookies are good for each of them: the others must not know what to do with one.
+		if err := h.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/tcp_syncookies", []byte("0"), 0o644) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := aim(t, l, 7)
+	stop := flood(t, l, o)
+	began := time.Now()
+	eventually(t, patience, "cookies of host "+leaver.Name(), func() error {
+		if cookies(t, leaver) == 0 {
+			return fmt.Errorf("none sent")
+		}
+		return nil
+	})
+	caller, err := syn.NewCaller(l.Client(1), o.To, o.Target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer caller.Close()
+	calls, err := caller.Begin(patience, ports...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	muster(t, leaver, "host", "drain", leaver.Name())
+	eventually(t, patience, leaver.Name()+" without buckets", func() error {
+		for _, share := range hostIn(status(t, l.Host("a")), leaver.Name()).Shares {
+			if share.Buckets > 0 {
+				return fmt.Errorf("it has %d", share.Buckets)
 			}
-		})
+		}
+		return nil
+	})
+	for _, c := range calls {
+		if err := c.Finish(5 * time.Second); err != nil {
+			t.Errorf("connection begun before the move: %v", err)
+		}
 	}
-	group.Wait()
-	return sent.Load()
+	time.Sleep(max(0, 4*time.Second-time.Since(began))) // the flood is to last
+	sent := stop()
+	if n := status(t, leaver).Filter.Counters[filter.AcceptCookie.String()]; n < strangers/2 {
+		t.Errorf("%s has taken %d of %d connections by their cookies: the others were never forgotten", leaver.Name(), n, strangers)
+	}
+	if t.Logf("%d SYNs", sent); sent < 40000 {
+		t.Errorf("%d SYNs in 4 s: no flood", sent)
+	}
+	nobodySilent(t, l)
+	for _, r := range broken(conns.stop(t)) {
+		t.Errorf("%s of connection %d to %s: %s", r.Kind, r.Conn, r.Host, r.Class)
+	}
 }
 
-// syn is a frame with a SYN for port 80 of the VIP, from anywhere.
-func syn(to net.HardwareAddr) []byte {
-	const ethernet, ip, tcp = 14, 20, 20
-	f := make([]byte, ethernet+ip+tcp)
-	copy(f, to)
-	copy(f[6:], []byte{0x02, 0x4d, 0xee, 0, 0, 1})
-	binary.BigEndian.PutUint16(f[12:], unix.ETH_P_IP)
-	h := f[ethernet:]
-	h[0], h[8], h[9] = 0x45, 64, unix.IPPROTO_TCP
-	binary.BigEndian.PutUint16(h[2:], ip+tcp)
-	binary.BigEndian.PutUint32(h[12:], 10<<24|rand.Uint32()>>8) // 10.0.0.0/8
-	vip := lab.VIP().Addr().As4()
-	copy(h[16:], vip[:])
-	binary.BigEndian.PutUint16(h[10:], ^fold(sum(h[:ip])))
-	s := h[ip:]
-	binary.BigEndian.PutUint16(s, uint16(1024+rand.IntN(60000)))
-	binary.BigEndian.PutUint16(s[2:], 80)
-	binary.BigEndian.PutUint32(s[4:], rand.Uint32())
-	s[12], s[13] = 5<<4, 2 // SYN
-	binary.BigEndian.PutUint16(s[14:], 65535)
-	binary.BigEndian.PutUint16(s[16:], ^fold(sum(h[12:20])+unix.IPPROTO_TCP+tcp+sum(s)))
-	return f
-}
-
-func sum(b []byte) (total uint32) {
-	for ; len(b) > 1; b = b[2:] {
-		total += uint32(binary.BigEndian.Uint16(b))
+// nobodySilent checks that no host was taken for silent.
+func nobodySilent(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	for _, h := range l.Hosts() {
+		for _, e := range events(t, h, "host_silent", "link_down") {
+			t.Errorf("host %s: %s %s: %s", h.Name(), e.Kind, e.Host, e.Text)
+		}
 	}
-	return total
-}
-
-func fold(total uint32) uint16 {
-	for total > 0xffff {
-		total = total>>16 + total&0xffff
-	}
-	return uint16(total)
 }
