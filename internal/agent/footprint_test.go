@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-ha/muster/internal/lab"
 )
@@ -33,6 +35,11 @@ func footprint(t *testing.T, l *lab.Lab, h *lab.Host) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pins, err := filepath.Glob(filepath.Join(h.RunDir(), "bpf", "filter", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines = append(lines, fmt.Sprintf("%d pins", len(pins)))
 	for _, attach := range []ebpf.AttachType{ebpf.AttachTCXIngress, ebpf.AttachTCXEgress} {
 		lines = append(lines, fmt.Sprintf("%d programs at tcx %v", len(attached(t, h, attach)), attach))
 	}
@@ -110,6 +117,8 @@ func neighbours(l *lab.Lab) func() ([]string, error) {
 
 func routes() ([]string, error) {
 	list, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{}, 0)
+	own, errOwn := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
+	list, err = append(list, own...), errors.Join(err, errOwn)
 	var lines []string
 	for _, r := range list {
 		lines = append(lines, "route "+r.String())

@@ -2,30 +2,105 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/system"
+	"github.com/muster-ha/muster/internal/vip"
 )
 
 const (
-	healPause = time.Second
-	keptDrift = 8 // what was put back lately, for status
+	// healPause is how often a host looks at itself. The kernel tells of most changes, and not of settings, programs and pins: those are put
+	// back after this time at most, well within a second.
+	healPause = 500 * time.Millisecond
+
+	// healSettle is waited for after the kernel told of a change: an interface that comes or goes is told of many times. It bounds the looks
+	// to twenty a second, whatever somebody does to the host.
+	healSettle = 50 * time.Millisecond
 )
 
-// heal looks once a second whether the host still is as the agent made it, and puts back what somebody took away. What the guard has to
-// know is brought up to date with it.
+// sight is what a look found. It is taken outside the loop: the kernel answers such questions under a lock that other programs may hold for
+// hundreds of milliseconds.
+type sight struct {
+	config  *config.Config // in use when the look began
+	drift   []system.Drift // put back already, as far as it could be
+	broken  error          // what is wrong with the filter
+	links   []vip.Interface
+	missing error // why there are no links
+}
+
+// heal looks from time to time, and when the kernel says that something has changed, whether the host still is as the agent made it, and
+// puts back what somebody took away. What the guard has to know is brought up to date with it.
 func (h *host) heal(ctx context.Context) {
-	for pause(ctx, healPause) {
-		var found []string
-		for _, d := range h.changes.Restore() {
-			found = append(found, described(d))
+	var changed <-chan struct{}
+	watch, err := system.OpenWatch()
+	if err == nil {
+		defer watch.Close()
+		changed = watch.Changed()
+	} else {
+		h.log.Warn("the kernel does not tell of changes: what somebody takes away is put back a little later", "err", err)
+	}
+	for {
+		told, ok := idle(ctx, changed)
+		if !ok {
+			return
 		}
-		broken := h.filter.Healthy()
-		h.do(ctx, func() { h.healed(found, broken) })
+		if told {
+			h.network.Look() // interfaces of other networks come and go as well
+		}
+		s, ok := h.look(ctx)
+		if !ok {
+			return
+		}
+		h.do(ctx, func() { h.healed(s) })
 		h.renewWill()
 	}
+}
+
+// idle waits until it is time to look again, or the kernel has told of a change; not ok: the agent ends.
+func idle(ctx context.Context, changed <-chan struct{}) (told, ok bool) {
+	timer := time.NewTimer(healPause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false, false
+	case <-timer.C:
+		return false, true
+	case <-changed:
+	}
+	if !pause(ctx, healSettle) {
+		return true, false
+	}
+	select {
+	case <-changed: // all of that is seen by one look
+	default:
+	}
+	return true, true
+}
+
+// look puts back what package system knows of, and looks at the rest.
+func (h *host) look(ctx context.Context) (s sight, ok bool) {
+	var known map[string]vip.Interface
+	if !h.do(ctx, func() { s.config, known = h.config, h.known }) {
+		return s, false
+	}
+	if h.isWitness() {
+		s.drift = h.changes.Restore()
+		return s, true
+	}
+	s.links, s.missing = findLinks(s.config, known)
+	if s.missing == nil {
+		h.rename(s.config, known, s.links) // before anything is looked for under the old name
+	}
+	s.drift = h.changes.Restore()
+	if s.missing != nil {
+		s.links, s.missing = findLinks(s.config, known) // by an address that was not there, perhaps
+	}
+	s.broken = h.filter.Healthy()
+	return s, true
 }
 
 // described says in a line what was found changed and what became of it.
@@ -36,55 +111,51 @@ func described(d system.Drift) string {
 	return fmt.Sprintf("%s was found %s instead of %s; put back", d.What, d.Found, d.Expected)
 }
 
-// rearm attaches the filter where it is missing.
-func (h *host) rearm() error {
-	for _, c := range h.vips {
-		if c.link.Index == 0 {
-			continue // not carried
+// healed takes note, and mends what needs the loop.
+func (h *host) healed(s sight) {
+	now := time.Now()
+	for _, d := range s.drift {
+		if errors.Is(d.Err, system.ErrGone) {
+			continue // with its interface: that is what is told
 		}
-		// What is left of the attachment may not even be there any more: what counts is the next step.
-		_ = h.filter.Detach(c.link.Index)
-		if err := h.filter.Attach(c.link.Index); err != nil {
-			return fmt.Errorf("arm filter again on %s: %w", c.link.Name, err)
-		}
+		h.drifted(d.What+" "+d.Found, described(d), now)
 	}
-	return h.filter.Healthy()
-}
-
-// healed takes note, and arms the filter again. A host whose filter cannot be armed gives its share away: without a filter it would
-// accept anything.
-func (h *host) healed(found []string, broken error) {
-	armed := true
-	if broken != nil {
-		h.log.Warn("somebody took the filter away; arming it again", "err", broken)
-		found = append(found, broken.Error())
-		if err := h.rearm(); err != nil {
-			armed = false
-			h.log.Error("the filter cannot be armed: this host accepts nothing", "err", err)
-		}
-	}
-	for _, what := range found {
-		h.record(api.Event{At: time.Now(), Kind: "drift", Host: h.opt.Host, Text: what})
-	}
-	h.drift = append(h.drift, found...)
-	h.drift = h.drift[max(0, len(h.drift)-keptDrift):]
-	h.disarmed = !armed
-	if h.uncarried != nil {
-		h.carryAgain()
-	}
+	h.follow(s, now)
+	h.rearm(s.broken, now)
 	h.refresh()
 }
 
-// carryAgain tries once more to carry the configuration in use.
-func (h *host) carryAgain() {
-	if h.uncarried = h.carry(h.config); h.uncarried != nil {
+// rearm puts back what is missing of the filter. A host whose filter cannot be armed gives its share away: without a filter it would accept
+// anything.
+func (h *host) rearm(broken error, now time.Time) {
+	if broken == nil {
+		h.disarmed = false
 		return
 	}
-	for i := range h.peers {
-		h.peers[i].learnt = nil // their packets could not be forwarded before
+	// What follow has done may have mended it.
+	if broken = h.filter.Healthy(); broken == nil {
+		h.disarmed = false
+		return
 	}
-	h.fillSlots()
-	h.direct()
-	h.log.Info("the configuration can be carried now")
-	h.record(api.Event{At: time.Now(), Kind: "carried", Host: h.opt.Host, Text: "every address of the configuration is on this host now"})
+	err := h.filter.Mend()
+	if err == nil {
+		err = h.filter.Healthy()
+	}
+	if err == nil {
+		h.drifted(broken.Error(), fmt.Sprintf("the filter was found broken: %v; put back", broken), now)
+	} else if !h.disarmed {
+		h.log.Error("the filter cannot be armed: this host accepts nothing", "err", err)
+		h.drifted(broken.Error(), fmt.Sprintf("the filter was found broken: %v, and cannot be put back: %v", broken, err), now)
+	}
+	h.disarmed = err != nil
+}
+
+// drifted records that something was taken away, the first, second, fourth, eighth time: somebody who does it every second must not
+// drive all else out of the events.
+func (h *host) drifted(what, text string, now time.Time) {
+	if !h.drift.note(what, text, now) {
+		return
+	}
+	h.log.Warn("something was changed on this host", "what", text)
+	h.record(api.Event{At: now, Kind: "drift", Host: h.opt.Host, Text: text})
 }

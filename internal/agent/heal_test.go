@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -32,6 +33,12 @@ func TestWhatSomebodyTakesAwayIsPutBackAndTold(t *testing.T) {
 		{"arp_announce changed", func(t *testing.T) { setSysctl(t, b, "eth0/arp_announce", "0") }, "arp_announce"},
 		{"ingress program detached", func(t *testing.T) { detach(t, b, "ingress") }, "ingress"},
 		{"egress program detached", func(t *testing.T) { detach(t, b, "egress") }, "egress"},
+		{"route to the VIP deleted", func(t *testing.T) { deleteRoute(t, b, "10.77.0.100/32") }, "not routed"},
+		{"lo switched off and the route deleted", func(t *testing.T) { deleteRoute(t, b, "10.77.0.100/32"); switchOff(t, b, "lo") }, "not routed"},
+		{"the host's own address removed", func(t *testing.T) { removeAddress(t, b, "eth0", "10.77.0.2/24") }, "10.77.0.2/24"},
+		{"pin of the lease removed", func(t *testing.T) { removePin(t, b, "lease") }, "lease"},
+		{"pin of a program's link removed", func(t *testing.T) { removePin(t, b, "ingress-*") }, "ingress"},
+		{"file system of the pins unmounted", func(t *testing.T) { unmount(t, b, "bpf") }, "mount bpf"},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			before := len(events(t, b, "drift"))
@@ -41,7 +48,7 @@ func TestWhatSomebodyTakesAwayIsPutBackAndTold(t *testing.T) {
 			}
 			eventually(t, 5*time.Second, "put back", func() error {
 				if now := footprint(t, l, b); now != good {
-					return fmt.Errorf("not as before")
+					return fmt.Errorf("not as before: %s", differences(good, now))
 				}
 				return nil
 			})
@@ -60,6 +67,70 @@ func TestWhatSomebodyTakesAwayIsPutBackAndTold(t *testing.T) {
 	mustServe(t, l, "a", "b", "c")
 	if bad := broken(conns.stop(t)); len(bad) > 0 {
 		t.Errorf("%d connections broke, the first: %+v", len(bad), bad[0])
+	}
+}
+
+// differences are the lines that only one of two footprints has.
+func differences(before, after string) string {
+	var list []string
+	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
+	for _, line := range a {
+		if !slices.Contains(b, line) {
+			list = append(list, "missing: "+line)
+		}
+	}
+	for _, line := range b {
+		if !slices.Contains(a, line) {
+			list = append(list, "new: "+line)
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+func deleteRoute(t *testing.T, h *lab.Host, prefix string) {
+	t.Helper()
+	to, err := netlink.ParseIPNet(prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.Do(func() error {
+		return netlink.RouteDel(&netlink.Route{Dst: to, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func switchOff(t *testing.T, h *lab.Host, name string) {
+	t.Helper()
+	err := h.Do(func() error {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetDown(link)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// removePin deletes a pin of the filter, as somebody does who tidies up.
+func removePin(t *testing.T, h *lab.Host, name string) {
+	t.Helper()
+	pins, err := filepath.Glob(filepath.Join(h.RunDir(), "bpf", "filter", name))
+	if err != nil || len(pins) != 1 {
+		t.Fatalf("pins %s: %v, %v; want one", name, pins, err)
+	}
+	if err := os.Remove(pins[0]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func unmount(t *testing.T, h *lab.Host, below string) {
+	t.Helper()
+	if err := unix.Unmount(filepath.Join(h.RunDir(), below), unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
 	}
 }
 

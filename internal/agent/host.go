@@ -12,6 +12,7 @@ import (
 	"github.com/muster-ha/muster/internal/member"
 	"github.com/muster-ha/muster/internal/standing"
 	"github.com/muster-ha/muster/internal/system"
+	"github.com/muster-ha/muster/internal/vip"
 )
 
 // Options is what an agent needs to know beyond the cluster's file.
@@ -64,8 +65,9 @@ type host struct {
 	lastScan        scan
 	lastView        member.Set // hosts of the last view installed
 	tie             tie
-	quorate         [member.Needs]bool // what the view that is installed has, as told last
-	drift           []string           // what was found changed lately and has been put back
+	quorate         [member.Needs]bool       // what the view that is installed has, as told last
+	drift           drifts                   // what was found changed lately
+	known           map[string]vip.Interface // where the VIPs' interfaces were found last, by VIP; replaced, never changed
 	epochWriter     chan uint64
 	late            lateness
 	scheduling      string      // how the kernel schedules this agent, in words

@@ -162,9 +162,13 @@ func (h *host) announce() {
 func (h *host) reannounce(v member.View) {
 	grown := v.Set()&^h.lastView != 0
 	h.lastView = v.Set()
-	if !grown {
-		return
+	if grown {
+		h.renewVIPs()
 	}
+}
+
+// renewVIPs announces again where the VIPs are that this host directs.
+func (h *host) renewVIPs() {
 	for _, c := range h.vips {
 		c.renew()
 	}

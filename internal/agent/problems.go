@@ -24,8 +24,8 @@ func (h *host) problems(s api.Status) []api.Problem {
 	if h.aside {
 		add("host "+s.Host, "stands aside: hosts that it cannot talk to serve already", "see what is said of them below: upgrade whoever is behind; this host begins to serve by itself when it can talk to them")
 	}
-	for _, p := range h.drift {
-		add("host "+s.Host, p, "it has been put back; find out who takes it away")
+	for _, p := range h.drift.lines(time.Now()) {
+		add("host "+s.Host, p, "find out who takes it away; it is put back each time, if it can be")
 	}
 	list = append(list, h.hostProblems(s)...)
 	list = append(list, networkProblems(s)...)

@@ -90,6 +90,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 	if err := h.carry(o.Config); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
+	h.keepOwn()
 	h.fillSlots()
 	h.attributes = h.offered(o.Config, h.checks.running)
 	h.machine = member.New(member.Params{

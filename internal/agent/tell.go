@@ -24,6 +24,9 @@ var eventKinds = map[member.EventKind]string{
 // tell reports what happened to the journal, the log and systemd.
 func (h *host) tell() {
 	for _, e := range h.machine.Events() {
+		if e.Kind == member.Stalled {
+			h.renewVIPs() // a machine that stood still may have been moved to another switch
+		}
 		event := api.Event{At: e.At, Kind: eventKinds[e.Kind], Host: h.name(e.Host), Epoch: e.View.Epoch, Text: h.words(e)}
 		h.events.Add(event)
 		h.log.Info(event.Kind, "host", event.Host, "epoch", event.Epoch, "why", event.Text)

@@ -36,14 +36,17 @@ func (c *carried) renew() {
 	}
 }
 
-// close stops announcing.
+// close stops announcing, and does not wait for the end of that: closing a raw socket takes the kernel tens of milliseconds.
 func (c *carried) close() {
 	if c.announcer == nil {
 		return
 	}
+	c.announcer.Direct(false)
 	c.cancel()
-	<-c.done
-	c.port.Close()
+	go func() {
+		<-c.done
+		c.port.Close()
+	}()
 }
 
 // carry makes the host carry a configuration's VIPs, as many as it can: h.vips has an entry for each afterwards. The filter guards an
@@ -55,17 +58,15 @@ func (h *host) carry(cfg *config.Config) error {
 			c.close()
 		}
 	}()
-	h.vips = make([]*carried, len(cfg.VIPs))
-	for i := range h.vips {
-		h.vips[i] = &carried{}
-	}
+	h.vips = emptyVIPs(cfg)
 	if h.isWitness() {
 		return nil // others serve
 	}
-	links, err := findLinks(cfg)
+	links, err := findLinks(cfg, h.known)
 	if err != nil {
 		return err
 	}
+	h.settle(cfg, links)
 	if err := h.filter.Configure(setup(cfg, uint8(h.self), links)); err != nil {
 		return fmt.Errorf("configure filter: %w", err)
 	}
@@ -115,7 +116,7 @@ func (h *host) carriable(cfg *config.Config) error {
 	if h.isWitness() {
 		return nil
 	}
-	_, err := findLinks(cfg)
+	_, err := findLinks(cfg, nil)
 	errs := []error{err}
 	for _, v := range cfg.VIPs {
 		errs = append(errs, vip.Free(v.Address.Addr()))
@@ -123,11 +124,11 @@ func (h *host) carriable(cfg *config.Config) error {
 	return errors.Join(errs...)
 }
 
-// findLinks finds every VIP's interface before anything is changed.
-func findLinks(cfg *config.Config) ([]vip.Interface, error) {
+// findLinks finds every VIP's interface before anything is changed. known is where they were, by VIP.
+func findLinks(cfg *config.Config, known map[string]vip.Interface) ([]vip.Interface, error) {
 	links := make([]vip.Interface, len(cfg.VIPs))
 	for i, v := range cfg.VIPs {
-		link, err := vip.Find(v.Address, v.Interface)
+		link, err := vip.FindAgain(v.Address, v.Interface, known[v.Name])
 		if err != nil {
 			return nil, fmt.Errorf("VIP %s: %w", v.Name, err)
 		}

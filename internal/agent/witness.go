@@ -18,6 +18,7 @@ type kernel interface {
 	Detach(ifindex int) error
 	Interfaces() ([]int, error)
 	Healthy() error
+	Mend() error
 	Hook() string
 	Counters() (filter.Counters, error)
 	SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error
@@ -45,6 +46,7 @@ func (noKernel) Attach(int) error                             { return nil }
 func (noKernel) Detach(int) error                             { return nil }
 func (noKernel) Interfaces() ([]int, error)                   { return nil, nil }
 func (noKernel) Healthy() error                               { return nil }
+func (noKernel) Mend() error                                  { return nil }
 func (noKernel) Hook() string                                 { return "" }
 func (noKernel) Counters() (filter.Counters, error)           { return filter.Counters{}, nil }
 func (noKernel) SetPeer(int, uint8, net.HardwareAddr) error   { return nil }

@@ -28,6 +28,8 @@ func directions() []direction { return []direction{egress, ingress} }
 type attachment interface {
 	// healthy says whether the kernel still runs exactly these programs.
 	healthy() error
+	// mend makes the kernel run them again, and leaves alone what it runs.
+	mend(programs map[direction]*ebpf.Program) error
 	// detach undoes it, pins included.
 	detach() error
 	// close ends this process's hold and leaves what is pinned.
@@ -98,13 +100,14 @@ func (f *Filter) Interfaces() ([]int, error) {
 
 // tcx is the pair of links of one interface.
 type tcx struct {
+	pinDir  string
 	ifindex int
 	links   map[direction]link.Link
 	ids     map[direction]ebpf.ProgramID
 }
 
 func attachTCX(pinDir string, ifindex int, programs map[direction]*ebpf.Program) (attachment, error) {
-	t := &tcx{ifindex: ifindex, links: map[direction]link.Link{}, ids: map[direction]ebpf.ProgramID{}}
+	t := &tcx{pinDir: pinDir, ifindex: ifindex, links: map[direction]link.Link{}, ids: map[direction]ebpf.ProgramID{}}
 	for _, d := range directions() {
 		info, err := programs[d].Info()
 		if err != nil {
@@ -177,12 +180,11 @@ func linkedTo(l link.Link) int {
 
 func (t *tcx) healthy() error {
 	for _, d := range directions() {
-		info, err := t.links[d].Info()
-		if err != nil {
-			return fmt.Errorf("look at %s link of interface %d: %w", d, t.ifindex, err)
+		if err := t.runs(d); err != nil {
+			return err
 		}
-		if info.TCX() == nil || int(info.TCX().Ifindex) != t.ifindex || info.Program != t.ids[d] {
-			return fmt.Errorf("interface %d: %s: %w (somebody detached it, or the interface is gone)", t.ifindex, d, ErrNotAttached)
+		if path := t.pin(d); path != "" && !exists(path) {
+			return fmt.Errorf("interface %d: pin of %s: %w (somebody removed it)", t.ifindex, d, fs.ErrNotExist)
 		}
 	}
 	return nil

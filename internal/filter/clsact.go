@@ -49,31 +49,39 @@ func filterOf(ifindex int, d direction) *netlink.BpfFilter {
 
 func attachClsact(pinDir string, ifindex int, programs map[direction]*ebpf.Program) (attachment, error) {
 	c := &clsact{pinDir: pinDir, ifindex: ifindex, ids: map[direction]ebpf.ProgramID{}}
-	if err := c.ensureQdisc(programs[ingress]); err != nil {
+	if err := c.arm(programs); err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+// arm makes the qdisc and both filters. After an error nothing of ours is left.
+func (c *clsact) arm(programs map[direction]*ebpf.Program) error {
+	if err := c.ensureQdisc(programs[ingress]); err != nil {
+		return err
+	}
 	if err := c.mark(pinFilters, programs[ingress]); err != nil {
-		return nil, errors.Join(err, c.detach())
+		return errors.Join(err, c.detach())
 	}
 	for _, d := range directions() {
-		filter := filterOf(ifindex, d)
+		filter := filterOf(c.ifindex, d)
 		filter.Fd = programs[d].FD()
 		if err := netlink.FilterReplace(filter); err != nil {
-			return nil, errors.Join(fmt.Errorf("add %s filter: %w", d, err), c.detach())
+			return errors.Join(fmt.Errorf("add %s filter: %w", d, err), c.detach())
 		}
 		info, err := programs[d].Info()
 		if err != nil {
-			return nil, errors.Join(err, c.detach())
+			return errors.Join(err, c.detach())
 		}
 		c.ids[d], _ = info.ID()
 	}
-	return c, nil
+	return nil
 }
 
 func (c *clsact) ensureQdisc(p *ebpf.Program) error {
 	err := netlink.QdiscAdd(qdiscOf(c.ifindex))
 	if errors.Is(err, fs.ErrExist) {
-		c.made = c.pinDir != "" && exists(c.pin(pinQdisc))
+		c.made = c.made || c.pinDir != "" && exists(c.pin(pinQdisc))
 		return nil
 	}
 	if err != nil {
@@ -113,6 +121,9 @@ func (c *clsact) healthy() error {
 		if found == nil || found.Id != int(c.ids[d]) {
 			return fmt.Errorf("interface %d: %s filter: %w (somebody removed it, or the interface is gone)", c.ifindex, d, ErrNotAttached)
 		}
+	}
+	if c.pinDir != "" && (!exists(c.pin(pinFilters)) || c.made && !exists(c.pin(pinQdisc))) {
+		return fmt.Errorf("interface %d: pin: %w (somebody removed it)", c.ifindex, fs.ErrNotExist)
 	}
 	return nil
 }

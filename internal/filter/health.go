@@ -3,6 +3,7 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -51,10 +52,15 @@ func (f *Filter) Healthy() error {
 	return errors.Join(append(errs, f.pinned())...)
 }
 
-// pinned checks that the lease that others would revoke is this filter's.
+// pinned checks that every map is pinned, and that the lease that others would revoke is this filter's.
 func (f *Filter) pinned() error {
 	if f.pinDir == "" {
 		return nil
+	}
+	for name := range f.maps {
+		if !exists(filepath.Join(f.pinDir, name)) {
+			return fmt.Errorf("pin of map %s: %w (somebody removed it)", name, fs.ErrNotExist)
+		}
 	}
 	m, err := ebpf.LoadPinnedMap(filepath.Join(f.pinDir, filterMapLease), nil)
 	if err != nil {

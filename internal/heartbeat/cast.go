@@ -76,7 +76,11 @@ func (g *Networks) openCast(o NetworksOptions, n *one) (*cast, error) {
 	c := &cast{trust: o.Trust, others: make([]castPeer, len(o.Hosts))}
 	find := func() (place, error) { return c.place(n) }
 	open := func(at place, peers []netip.AddrPort) (livePath, error) {
-		path, err := newGroupPath(o.Self, at, castPort, n.Interface, peers)
+		device, err := net.InterfaceByIndex(at.index)
+		if err != nil {
+			return nil, fmt.Errorf("find interface %d: %w", at.index, err)
+		}
+		path, err := newGroupPath(o.Self, at, castPort, device.Name, peers)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +120,7 @@ func (c *cast) place(n *one) (place, error) {
 	if address.Is4() != group.Is4() {
 		return place{}, fmt.Errorf("group %s and this host's address %s on the network are of two families", group, address)
 	}
-	index, err := indexOf(n.Interface)
+	index, err := n.interfaceIndex()
 	return place{address: address, index: index, group: group}, err
 }
 

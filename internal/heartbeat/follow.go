@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/muster-ha/muster/internal/member"
 )
 
@@ -85,6 +87,44 @@ func (f *followed) poke() {
 	case f.poked <- struct{}{}:
 	default: // one is due
 	}
+}
+
+// Look has the interfaces of all networks looked at now rather than within a second: the caller knows that one has changed. It does not
+// wait for that.
+func (g *Networks) Look() {
+	for _, n := range g.list {
+		if n.followed != nil {
+			n.followed.poke()
+		}
+		if n.cast != nil {
+			n.cast.path.poke()
+		}
+	}
+}
+
+// interfaceIndex is the index of the network's interface as it is now. That of the first network is the one that has the host's address,
+// whatever it is called by now.
+func (n *one) interfaceIndex() (int, error) {
+	if n.followed == nil {
+		if index, ok := indexWith(n.local); ok {
+			return index, nil
+		}
+	}
+	return indexOf(n.Interface)
+}
+
+// indexWith finds the interface that has an address.
+func indexWith(a netip.Addr) (int, bool) {
+	list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return 0, false
+	}
+	for _, have := range list {
+		if found, ok := netip.AddrFromSlice(have.IP); ok && found.Unmap() == a.WithZone("") {
+			return have.LinkIndex, true
+		}
+	}
+	return 0, false
 }
 
 // look compares the interface with the path that is open, and opens another if they do not fit. Sockets are opened and closed without

@@ -27,11 +27,12 @@ const (
 )
 
 // The states of everything but sysctls, whose states are their values. Gone is the state of what belonged to an interface that is
-// no longer there.
+// no longer there, Unrouted that of an address for which the kernel takes no packets, because the route that it made with it is not there.
 const (
-	Present = "present"
-	Absent  = "absent"
-	Gone    = "gone"
+	Present  = "present"
+	Absent   = "absent"
+	Gone     = "gone"
+	Unrouted = "not routed"
 )
 
 // Scope is how far an address is valid, by the kernel's numbers.
@@ -158,7 +159,7 @@ func (c Change) validatePath() error {
 
 // ours says whether a state is one that Muster has set.
 func (c Change) ours(state string) bool {
-	return state == c.Want || c.Was != "" && state == c.Was
+	return state == c.Want || c.Was != "" && state == c.Was || state == Unrouted && c.Want == Present
 }
 
 func twoStates(c Change) bool {

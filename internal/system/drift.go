@@ -44,8 +44,8 @@ func (j *Journal) verify() []Drift {
 	return all
 }
 
-// Restore puts back what somebody took away and tells each such event once: a drift that cannot be mended is not told again
-// until it has been. After a mount was put back its pins are lost, and their owner has to make them anew.
+// Restore puts back what somebody took away and tells each such event once: a drift that cannot be mended is told again
+// when it has been. After a mount was put back its pins are lost, and their owner has to make them anew.
 //
 // Somebody who takes a thing away every second fills no log: the first, second, fourth, eighth ... time is logged.
 func (j *Journal) Restore() []Drift {
@@ -76,12 +76,14 @@ func (j *Journal) mend(d *Drift) bool {
 		j.drifted[d.What] = past
 	}
 	d.Err = j.enforce(d.Change)
-	news := !past.broken
+	first, late := !past.broken, past.broken && d.Err == nil
 	past.broken = d.Err != nil
-	if !news {
+	if !first && !late {
 		return false
 	}
-	past.times++
+	if first {
+		past.times++
+	}
 	d.Times = past.times
 	if bits.OnesCount(uint(d.Times)) == 1 {
 		j.report(*d)

@@ -80,7 +80,9 @@ func TestWhatCannotBeMendedIsToldOnce(t *testing.T) {
 		t.Errorf("logged %d times", n)
 	}
 	host.refuse[ignore] = false
-	j.Restore()
+	if d := j.Restore(); len(d) != 1 || d[0].Err != nil || d[0].Times != 1 {
+		t.Errorf("when it became possible: %+v, want the end of the first time told", d)
+	}
 	if len(j.Verify()) != 0 {
 		t.Error("not mended when it became possible")
 	}

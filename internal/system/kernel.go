@@ -88,10 +88,50 @@ func lookAddress(c Change) (string, error) {
 	want := netlinkAddr(c)
 	for _, a := range list {
 		if a.Equal(*want) && a.Flags&want.Flags&unix.IFA_F_MCAUTOJOIN == want.Flags&unix.IFA_F_MCAUTOJOIN {
-			return Present, nil
+			return routed(link, a), nil
 		}
 	}
 	return Absent, nil
+}
+
+// routed tells an address that the kernel takes packets for from one whose route somebody deleted. That is looked at where the route has to be
+// there: on lo. Elsewhere it comes and goes with the interface, and with the search for duplicates.
+func routed(link netlink.Link, a netlink.Addr) string {
+	flags := link.Attrs().Flags
+	if flags&net.FlagLoopback == 0 {
+		return Present
+	}
+	if flags&net.FlagUp == 0 {
+		return Unrouted // the host's own processes do not reach it
+	}
+	found, err := netlink.RouteGet(a.IP)
+	if err != nil || len(found) == 0 || found[0].Type != unix.RTN_LOCAL {
+		return Unrouted
+	}
+	return Present
+}
+
+// reroute makes the route that the kernel makes with an address, so that it goes with the address again.
+func reroute(link netlink.Link, a *netlink.Addr) error {
+	attrs := link.Attrs()
+	if attrs.Flags&net.FlagLoopback == 0 {
+		return nil
+	}
+	if attrs.Flags&net.FlagUp == 0 {
+		if err := netlink.LinkSetUp(link); err != nil {
+			return fmt.Errorf("set %s up: %w", attrs.Name, err)
+		}
+	}
+	bits := 8 * len(a.IP)
+	r := &netlink.Route{LinkIndex: attrs.Index, Dst: &net.IPNet{IP: a.IP, Mask: net.CIDRMask(bits, bits)},
+		Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Protocol: unix.RTPROT_KERNEL}
+	if len(a.IP) == net.IPv4len {
+		r.Scope, r.Src = netlink.SCOPE_HOST, a.IP
+	}
+	if err := netlink.RouteReplace(r); err != nil {
+		return fmt.Errorf("add route to %s: %w", a.IP, err)
+	}
+	return nil
 }
 
 func setAddress(c Change, state string) error {
@@ -107,7 +147,7 @@ func setAddress(c Change, state string) error {
 	} else {
 		err = netlink.AddrAdd(link, netlinkAddr(c))
 		if errors.Is(err, unix.EEXIST) {
-			return inTheWay(c)
+			return errors.Join(inTheWay(c), reroute(link, netlinkAddr(c)))
 		}
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Errors of this package.
@@ -27,6 +28,8 @@ type Interface struct {
 	Index int
 	MAC   net.HardwareAddr
 	Up    bool // administratively; the cable may still be out
+	// Carrier: the cable is in, as far as the interface can tell.
+	Carrier bool
 }
 
 // link is an interface as choose sees it.
@@ -68,6 +71,24 @@ func speaksIPv6(name string) error {
 		}
 	}
 	return nil
+}
+
+// FindAgain is Find for a VIP whose interface was found before: one that the configuration names and that has got another name since is
+// still the one that is meant. The zero value of was stands for none.
+func FindAgain(prefix netip.Prefix, name string, was Interface) (Interface, error) {
+	links, err := list()
+	if err != nil {
+		return Interface{}, err
+	}
+	named := slices.ContainsFunc(links, func(l link) bool { return l.Name == name })
+	if name != "" && !named && was.Index != 0 {
+		for _, l := range links {
+			if l.Index == was.Index && !l.master {
+				return l.Interface, nil
+			}
+		}
+	}
+	return choose(links, prefix, name)
 }
 
 func choose(links []link, prefix netip.Prefix, name string) (Interface, error) {
@@ -114,7 +135,7 @@ func list() ([]link, error) {
 	for _, f := range found {
 		a := f.Attrs()
 		l := link{
-			Interface: Interface{Name: a.Name, Index: a.Index, MAC: a.HardwareAddr, Up: a.Flags&net.FlagUp != 0},
+			Interface: Interface{Name: a.Name, Index: a.Index, MAC: a.HardwareAddr, Up: a.Flags&net.FlagUp != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0},
 			loopback:  a.Flags&net.FlagLoopback != 0,
 			master:    a.MasterIndex != 0 && !isVRF(found, a.MasterIndex),
 		}
