@@ -112,9 +112,9 @@ func (h *host) watchCables(links []vip.Interface) {
 	}
 }
 
-// settle makes the host's books agree with where the VIPs' interfaces are now: changes made on an interface that got another name go by
+// rehouse makes the host's books agree with where the VIPs' interfaces are now: changes made on an interface that got another name go by
 // that, and the MACs that the others have on one that is gone are forgotten.
-func (h *host) settle(cfg *config.Config, links []vip.Interface) {
+func (h *host) rehouse(cfg *config.Config, links []vip.Interface) {
 	h.rename(cfg, h.known, links)
 	inUse := map[int]bool{}
 	for _, l := range links {

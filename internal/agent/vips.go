@@ -66,7 +66,7 @@ func (h *host) carry(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	h.settle(cfg, links)
+	h.rehouse(cfg, links)
 	if err := h.filter.Configure(setup(cfg, uint8(h.self), links)); err != nil {
 		return fmt.Errorf("configure filter: %w", err)
 	}
