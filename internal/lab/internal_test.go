@@ -98,21 +98,24 @@ func TestViewMissing(t *testing.T) {
 	serving := func(name string, buckets ...int) viewHost {
 		h := viewHost{Name: name, State: "serving"}
 		for _, n := range buckets {
-			h.Shares = append(h.Shares, viewShare{Rule: "tcp 80", Buckets: n})
+			h.Shares = append(h.Shares, viewShare{VIP: "web", Rule: "tcp 80", Buckets: n})
 		}
 		return h
 	}
+	vips := []viewVIP{{"web", []viewRule{{"tcp", "80", "shared"}}}}
+	single := []viewVIP{{"web", []viewRule{{"tcp", "80", "single"}}}}
 	tests := []struct {
 		name string
 		view view
 		want string
 	}{
-		{"all serve", view{5, []viewHost{serving("a", 2048), serving("b", 2048)}}, ""},
-		{"others do not count", view{5, []viewHost{serving("a"), serving("b"), {Name: "c", State: "silent"}}}, ""},
-		{"no view", view{0, []viewHost{serving("a"), serving("b")}}, "no view yet"},
-		{"one is drained", view{5, []viewHost{serving("a"), {Name: "b", State: "drained"}}}, `b is "drained"`},
-		{"one is not known", view{5, []viewHost{serving("a")}}, "b is not in"},
-		{"one has no share", view{5, []viewHost{serving("a", 4096), serving("b", 0)}}, "b has no share of rule tcp 80"},
+		{"one host gets all", view{VIPs: single, Epoch: 5, Hosts: []viewHost{serving("a", 4096), serving("b", 0)}}, ""},
+		{"all serve", view{VIPs: vips, Epoch: 5, Hosts: []viewHost{serving("a", 2048), serving("b", 2048)}}, ""},
+		{"others do not count", view{VIPs: vips, Epoch: 5, Hosts: []viewHost{serving("a"), serving("b"), {Name: "c", State: "silent"}}}, ""},
+		{"no view", view{VIPs: vips, Epoch: 0, Hosts: []viewHost{serving("a"), serving("b")}}, "no view yet"},
+		{"one is drained", view{VIPs: vips, Epoch: 5, Hosts: []viewHost{serving("a"), {Name: "b", State: "drained"}}}, `b is "drained"`},
+		{"one is not known", view{VIPs: vips, Epoch: 5, Hosts: []viewHost{serving("a")}}, "b is not in"},
+		{"one has no share", view{VIPs: vips, Epoch: 5, Hosts: []viewHost{serving("a", 4096), serving("b", 0)}}, "b has no share of rule tcp 80"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

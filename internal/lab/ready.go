@@ -22,6 +22,18 @@ const (
 type view struct {
 	Epoch uint64     `json:"epoch"`
 	Hosts []viewHost `json:"hosts"`
+	VIPs  []viewVIP  `json:"vips"`
+}
+
+type viewVIP struct {
+	Name  string     `json:"name"`
+	Rules []viewRule `json:"rules"`
+}
+
+type viewRule struct {
+	Protocol string `json:"protocol"`
+	Ports    string `json:"ports"`
+	Handling string `json:"handling"`
 }
 
 type viewHost struct {
@@ -31,11 +43,12 @@ type viewHost struct {
 }
 
 type viewShare struct {
+	VIP     string `json:"vip"`
 	Rule    string `json:"rule"`
 	Buckets int    `json:"buckets"`
 }
 
-// missing says what is missing until these hosts all serve, each with a share of every rule; empty when nothing is.
+// missing says what is missing until these hosts all serve, each with a share of every rule that is shared; empty when nothing is.
 func (v view) missing(want []string) string {
 	if v.Epoch == 0 {
 		return "no view yet"
@@ -45,14 +58,25 @@ func (v view) missing(want []string) string {
 		if i < 0 {
 			return name + " is not in its status"
 		}
-		if missing := v.Hosts[i].missing(); missing != "" {
+		if missing := v.Hosts[i].missing(v.shared()); missing != "" {
 			return missing
 		}
 	}
 	return ""
 }
 
-func (h viewHost) missing() string {
+// shared is the rules that every host has a share of, by VIP and rule.
+func (v view) shared() map[[2]string]bool {
+	shared := map[[2]string]bool{}
+	for _, vip := range v.VIPs {
+		for _, r := range vip.Rules {
+			shared[[2]string{vip.Name, r.Protocol + " " + r.Ports}] = r.Handling == "shared"
+		}
+	}
+	return shared
+}
+
+func (h viewHost) missing(shared map[[2]string]bool) string {
 	if h.State == "witness" {
 		return "" // it is there, and that is all it does
 	}
@@ -60,7 +84,7 @@ func (h viewHost) missing() string {
 		return fmt.Sprintf("%s is %q, not serving", h.Name, h.State)
 	}
 	for _, s := range h.Shares {
-		if s.Buckets == 0 {
+		if s.Buckets == 0 && shared[[2]string{s.VIP, s.Rule}] {
 			return fmt.Sprintf("%s has no share of rule %s", h.Name, s.Rule)
 		}
 	}
