@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/muster-ha/muster/internal/lab"
+	"github.com/muster-ha/muster/internal/lab/load"
 )
 
 // usualRule is the rule of the example farm, in whose place tests put their own.
@@ -32,7 +33,9 @@ func reloaded(t *testing.T, l *lab.Lab, pairs ...string) {
 	edit(t, l, pairs...)
 	hangUp(t, l, "a", "b", "c")
 	changedOver(t, l, before)
-	ready(t, l)
+	for _, h := range l.Hosts() {
+		members(t, h, "a", "b", "c")
+	}
 }
 
 // crowd gives the lab's client so many addresses more: each is a client of its own.
@@ -82,20 +85,13 @@ func meets(t *testing.T, l *lab.Lab, clients []netip.Addr, port uint16) map[neti
 	return met
 }
 
-// greeted connects from an address of this network namespace and reads the name of the host that answers.
+// greeted connects from an address of this network namespace, reads the name of the host that answers, and closes.
 func greeted(from netip.Addr, to string) (string, error) {
-	dialer := net.Dialer{Timeout: 8 * time.Second, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
-	conn, err := dialer.Dial("tcp", to)
+	conn, name, err := opened(from, to)
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(8 * time.Second)); err != nil {
-		return "", err
-	}
-	buffer := make([]byte, 64)
-	n, err := conn.Read(buffer)
-	return strings.TrimSpace(string(buffer[:n])), err
+	return name, conn.Close()
 }
 
 // decided adds up a counter of the filter over the hosts.
@@ -157,5 +153,154 @@ func TestRememberedClientsKeepTheirHost(t *testing.T) {
 			}
 			home = now
 		})
+	}
+}
+
+func TestRememberedClientsFollowTheTableAfterTheTimeout(t *testing.T) {
+	l := ruleFarm(t, "{ports: [7], affinity: client, affinity_timeout: 1h}", "{ports: [80], check: web}")
+	clients := crowd(t, l, 40)
+	muster(t, l.Host("a"), "host", "drain", "c")
+	drained(t, l.Host("b"), "c")
+	home := meets(t, l, clients, 7)
+	muster(t, l.Host("a"), "host", "resume", "c")
+	ready(t, l)
+	if list := moved(home, meets(t, l, clients, 7)); len(list) > 0 {
+		t.Errorf("moved within the timeout: %v", list)
+	}
+	if n := decided(t, l, "accept_remembered"); n == 0 {
+		t.Error("nobody was accepted because of having been here before: the test shows nothing")
+	}
+	reloaded(t, l, "affinity_timeout: 1h", "affinity_timeout: 1s")
+	time.Sleep(1100 * time.Millisecond) // the timeout is what is tested
+	now := meets(t, l, clients, 7)
+	if c := slices.Collect(maps.Values(now)); !slices.Contains(c, "c") {
+		t.Error("after the timeout no client met the host that came back")
+	}
+	for _, client := range clients[:5] {
+		if out := muster(t, l.Host("b"), "explain", "web", client.String(), "--port", "7"); !strings.Contains(out, "host "+now[client]) {
+			t.Errorf("client %s met %s; muster explain says:\n%s", client, now[client], out)
+		}
+	}
+}
+
+// A client whose only connection is silent for longer than the timeout keeps its host for the next one.
+func TestRememberedWhileAConnectionIsOpen(t *testing.T) {
+	l := ruleFarm(t, "{ports: [7], affinity: client, affinity_timeout: 1s}", "{ports: [80], check: web}")
+	clients := crowd(t, l, 30)
+	muster(t, l.Host("a"), "host", "drain", "c")
+	drained(t, l.Host("b"), "c")
+	home, open := map[netip.Addr]string{}, []net.Conn{}
+	err := l.Client(1).Do(func() error {
+		for _, c := range clients {
+			conn, name, err := opened(c, target(7))
+			if err != nil {
+				return err
+			}
+			home[c] = name
+			open = append(open, conn)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // longer than the timeout
+	muster(t, l.Host("a"), "host", "resume", "c")
+	ready(t, l)
+	eventually(t, patience, "both hosts have looked at their connections", func() error {
+		for _, name := range []string{"a", "b"} {
+			if h := hostIn(status(t, l.Host("a")), name); h.Holds == nil || *h.Holds == 0 {
+				return fmt.Errorf("host %s has not", name)
+			}
+		}
+		return nil
+	})
+	if list := moved(home, meets(t, l, clients, 7)); len(list) > 0 {
+		t.Errorf("moved with a connection open: %v", list)
+	}
+	for _, conn := range open {
+		conn.Close()
+	}
+}
+
+// opened connects from an address of this network namespace, and reads the name of the host that answers.
+func opened(from netip.Addr, to string) (net.Conn, string, error) {
+	dialer := net.Dialer{Timeout: 8 * time.Second, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	conn, err := dialer.Dial("tcp", to)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := conn.SetDeadline(time.Now().Add(8 * time.Second)); err != nil {
+		return nil, "", err
+	}
+	buffer := make([]byte, 64)
+	n, err := conn.Read(buffer)
+	if err != nil {
+		conn.Close()
+		return nil, "", err
+	}
+	return conn, strings.TrimSpace(string(buffer[:n])), conn.SetDeadline(time.Time{})
+}
+
+func TestLiveChangesOfRulesBreakNoneOfAThousandConnections(t *testing.T) {
+	const conns = 1000
+	l := ruleFarm(t, usualRule)
+	load1000 := begin(t, l, "echo", "--target", target(7), "--conns", fmt.Sprint(conns), "--interval", "250ms", "--silence", "8s")
+	eventually(t, patience, "all connections open", func() error {
+		if n := load1000.count(load.Open); n < conns {
+			return fmt.Errorf("%d of %d", n, conns)
+		}
+		return nil
+	})
+	rule, told := usualRule, 0
+	for _, change := range []struct {
+		name, rule string
+		vip        []string
+	}{
+		{"a port more", "{ports: [80, 443, 7, 9000], check: web}", nil},
+		{"protocol both", "{ports: [80, 443, 7, 9000], protocol: both, check: web}", nil},
+		{"single", "{ports: [80, 443, 7], handling: single, priority: [b], check: web}", nil},
+		{"another priority", "{ports: [80, 443, 7], handling: single, priority: [c, a], check: web}", nil},
+		{"refuse", "{ports: [80, 443, 7], handling: refuse, check: web}", nil},
+		{"shared again, with weights", "{ports: [80, 443, 7], weights: {a: 1, b: 3, c: 0}, check: web}", nil},
+		{"affinity client", "{ports: [80, 443, 7], affinity: client, check: web}", nil},
+		{"affinity timeout", "{ports: [80, 443, 7], affinity: client, affinity_timeout: 20m, check: web}", nil},
+		{"affinity network", "{ports: [80, 443, 7], affinity: network, affinity_network: {ipv4: 16}, affinity_timeout: 10s, check: web}", nil},
+		{"quorum", "{ports: [80, 443, 7], quorum: majority, check: web}", nil},
+		{"the port changes its rule", "{ports: [80, 7], handling: single, priority: [b], check: web}\n      - {ports: [443, 25]}", nil},
+		{"and goes to the other one", "{ports: [80], handling: single, priority: [b], check: web}\n      - {ports: [443, 7, 25]}", nil},
+		{"a default host", "{ports: [80, 7], check: web}", []string{"delivery: directed", "delivery: directed\n    default: [c, a]"}},
+		{"the port goes to the default host", "{ports: [80], check: web}", nil},
+		{"and comes back", usualRule, nil},
+	} {
+		ok := t.Run(change.name, func(t *testing.T) {
+			reloaded(t, l, append([]string{rule, change.rule}, change.vip...)...)
+			rule = change.rule
+			beats(t, 3)
+			bad := broken(load1000.all())
+			for _, r := range bad[told:] {
+				t.Errorf("%s of connection %d to %s: %s", r.Kind, r.Conn, r.Host, r.Class)
+			}
+			told = len(bad)
+		})
+		if !ok {
+			break
+		}
+	}
+	all := load1000.stop(t)
+	if bad := broken(all); len(bad) > told {
+		t.Errorf("%d connections broke at the end, the first: %+v", len(bad)-told, bad[told])
+	}
+	if n := load1000.count(load.Closed); n != conns-told {
+		t.Errorf("%d of %d connections were alive at the end", n, conns)
+	}
+}
+
+// beats lets each connection of a load exchange a few times.
+func beats(t *testing.T, n int) {
+	t.Helper()
+	select {
+	case <-time.After(time.Duration(n) * 250 * time.Millisecond):
+	case <-t.Context().Done():
 	}
 }

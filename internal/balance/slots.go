@@ -10,7 +10,7 @@ import (
 // now, mine where self still has connections that are not in its buckets, others the same of the other members.
 //
 // The chain of a bucket is its owner, then those that may still hold connections in it, by rising index, ghosts last
-// (docs/design/0002-filter.md). Where nobody owns a bucket, whoever gets a packet of it knows where the chain begins.
+// (docs/design/0002-filter.md). Where nobody owns a bucket, the first that may hold connections takes the owner's place in the chain.
 func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding, out *[Buckets]uint32) {
 	var holders holderWords
 	holders.add(self, &mine)
@@ -35,6 +35,11 @@ func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding,
 
 // slot is everything of a slot but the own flag.
 func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
+	if owner == Nobody && holding != 0 {
+		s := slot(self, uint8(nextOf(holding, ghosts)), holding, ghosts)
+		s.Flags |= Ask | NoOwner
+		return s
+	}
 	s := Slot{Owner: owner, Second: Nobody, Third: Nobody}
 	holding = holding.Without(member.ID(owner)) // no host has the index Nobody
 	if holding != 0 {
@@ -50,8 +55,8 @@ func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 		} else {
 			after &= ghosts
 		}
-	case owner != Nobody || holding == 0:
-		return s // not in the chain, and the owner knows who is
+	default:
+		return s // not in the chain
 	}
 	if after == 0 {
 		s.Flags |= Last

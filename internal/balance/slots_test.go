@@ -37,9 +37,12 @@ func TestSlot(t *testing.T) {
 		{"the only holder", 3, 1, member.Of(3), Slot{1, n, n, Ask | Last}, 0},
 		{"not in the chain", 3, 1, member.Of(0), Slot{1, n, n, Ask}, 0},
 		{"not in the chain, nobody holds", 3, 1, 0, Slot{1, n, n, 0}, 0},
-		{"nobody owns, others hold", 2, n, member.Of(1, 3, 4), Slot{n, 1, 3, Ask}, 0},
-		{"nobody owns, only a ghost holds", 2, n, member.Of(1), Slot{n, 1, n, Ask}, member.Of(1)},
-		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{n, 31, n, Ask}, 0},
+		{"nobody owns, others hold", 2, n, member.Of(1, 3, 4), Slot{1, n, n, Ask | NoOwner}, 0},
+		{"nobody owns, only a ghost holds", 2, n, member.Of(1), Slot{1, n, n, Ask | NoOwner}, member.Of(1)},
+		{"nobody owns, the first of those who hold", 1, n, member.Of(1, 3, 4), Slot{1, 3, 4, Ask | NoOwner}, 0},
+		{"nobody owns, the last of them", 4, n, member.Of(1, 3, 4), Slot{1, n, n, Ask | Last | NoOwner}, 0},
+		{"nobody owns, only self holds", 1, n, member.Of(1), Slot{1, n, n, Ask | Last | NoOwner}, 0},
+		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{2, 31, n, Ask | NoOwner}, 0},
 		{"nobody owns, nobody holds", 2, n, 0, Slot{n, n, n, 0}, 0},
 		{"owner, a ghost goes last", 1, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}, member.Of(0)},
 		{"owner, only a ghost", 1, 1, member.Of(0), Slot{1, 0, n, Ask}, member.Of(0)},
@@ -78,12 +81,16 @@ func plainSlot(self member.ID, t *Table, b int, own Bitmap, mine Holding, others
 	slices.SortFunc(chain, func(x, y uint8) int {
 		return cmp.Or(cmp.Compare(ghost[x], ghost[y]), cmp.Compare(x, y))
 	})
-	chain = append([]uint8{t[b]}, chain...)
+	if t[b] != Nobody || len(chain) == 0 {
+		chain = append([]uint8{t[b]}, chain...)
+	} else {
+		s.Owner = chain[0] // only to begin with
+		s.Flags |= NoOwner
+	}
 	i := slices.Index(chain, uint8(self))
-	if i < 0 && (t[b] != Nobody || len(chain) == 1) {
+	if i < 0 {
 		return s
 	}
-	i = max(i, 0) // where nobody owns the bucket, the chain begins with its first holder for whoever gets the packet
 	rest := append(chain[i+1:], Nobody, Nobody)
 	s.Second, s.Third = rest[0], rest[1]
 	if s.Second == Nobody {

@@ -28,6 +28,9 @@ const (
 // quorum (NeedFlag) are before it.
 const Refused SlotFlag = 1 << 5
 
+// NoOwner marks a bucket that nobody owns: Slot.Owner only names the host that segments of a connection are given to first.
+const NoOwner SlotFlag = 1 << 6
+
 // needShift is where the need of a rule's quorum stands in the flags.
 const needShift = 3
 

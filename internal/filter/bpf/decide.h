@@ -43,7 +43,7 @@ static __always_inline __u32 decide_new(struct __sk_buff *skb, struct packet *p,
 		return decide_client(skb, p, v6);
 	if (slot_flags(p->slot) & SLOT_OWN)
 		return may_accept(p->slot) ? ACCEPT_NEW : DROP_LEASE;
-	if (owner == NOBODY)
+	if (owner == NOBODY || slot_flags(p->slot) & SLOT_NO_OWNER)
 		return slot_flags(p->slot) & SLOT_REFUSED ? DROP_REFUSED : DROP_NOBODY;
 	if (owner == self() || forwarder(skb, p) != NONE)
 		return DROP_NOT_OWNED;

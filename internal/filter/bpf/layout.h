@@ -35,6 +35,8 @@
 #define SLOT_QUORUM_MASK 3
 /* The rule takes nothing new from anybody. */
 #define SLOT_REFUSED 0x20
+/* Nobody owns the bucket: the owner's byte is whom segments of a connection go to first. */
+#define SLOT_NO_OWNER 0x40
 
 #define FRAGMENT_MORE 0x2000
 #define FRAGMENT_OFFSET 0x1fff

@@ -77,10 +77,8 @@ static __always_inline __u32 decide_client(struct __sk_buff *skb, struct packet 
 		return may_accept(p->slot) ? ACCEPT_REMEMBERED : DROP_LEASE;
 	if (slot_flags(p->slot) & SLOT_OWN)
 		return may_accept(p->slot) ? ACCEPT_NEW : DROP_LEASE;
-	if (slot_owner(p->slot) == me || next == me)
-		return DROP_NOT_OWNED;
-	if (next == NOBODY)
-		return DROP_NOBODY;
+	if (next == NOBODY || next == me)
+		return slot_owner(p->slot) == me && !(slot_flags(p->slot) & SLOT_NO_OWNER) ? DROP_NOT_OWNED : DROP_NOBODY;
 	return TO(FORWARD_NEW, next) | (forwarded ? AGAIN : ALONE);
 }
 
