@@ -61,8 +61,9 @@ func (h *host) explainOwner(e *api.Explanation, rule, bucket int) {
 		return
 	}
 	e.Owner = h.name(member.ID(owner))
-	director := h.shares.directors[h.config.Rules[rule].VIP]
-	if director != balance.Nobody && director != owner {
+	vip := h.config.Rules[rule].VIP
+	director := h.shares.directors[vip]
+	if director != balance.Nobody && director != owner && !h.config.VIPs[vip].Delivery.Shared() {
 		e.Path = append(e.Path, h.name(member.ID(director)))
 	}
 	e.Path = append(e.Path, e.Owner)

@@ -122,6 +122,7 @@ func (h *host) healed(s sight) {
 	}
 	h.follow(s, now)
 	h.rearm(s.broken, now)
+	h.forgetFormer(now)
 	h.refresh()
 }
 

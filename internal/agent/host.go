@@ -52,6 +52,7 @@ type host struct {
 	next            member.Attributes // with the pending configuration
 	shares          *shares
 	vips            []*carried
+	formers         formers // deliveries before a change
 	checks          *checks
 	peers           []peer
 	orders          orders

@@ -153,7 +153,7 @@ func (h *host) direct() {
 // whose lease has lapsed meanwhile would be held back, and clients would wait for the second.
 func (h *host) announce() {
 	for vip, c := range h.vips {
-		c.announce(h.shares.directing(vip))
+		c.announce(h.shares.directing(vip) && (h.shares.installed || !c.moved))
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 // carried is a VIP on this host; the zero value is one that it cannot carry.
 type carried struct {
 	link      vip.Interface
+	way       way
+	moved     bool // to another delivery: announced when all hosts take in its target
 	announcer *vip.Announcer
 	port      *vip.Port
 	cancel    context.CancelFunc
@@ -67,29 +69,34 @@ func (h *host) carry(cfg *config.Config) error {
 		return err
 	}
 	h.rehouse(cfg, links)
-	if err := h.filter.Configure(setup(cfg, uint8(h.self), links)); err != nil {
+	ways := h.ways(cfg, links)
+	if err := h.filter.Configure(setup(cfg, uint8(h.self), links, ways)); err != nil {
 		return fmt.Errorf("configure filter: %w", err)
 	}
 	h.changes.Unclaim(vip.Carried) // what the configuration still names is claimed again below
 	var errs []error
 	for i, v := range cfg.VIPs {
-		errs = append(errs, h.carryOne(i, v, links[i]))
+		errs = append(errs, h.carryOne(i, v, links[i], ways[i]))
 	}
 	errs = append(errs, h.changes.ReleaseUnclaimed(), h.disarmOthers(links)) // addresses go while their filter is still there
 	return errors.Join(errs...)
 }
 
-func (h *host) carryOne(i int, v config.VIP, link vip.Interface) error {
+func (h *host) carryOne(i int, v config.VIP, link vip.Interface, w way) error {
 	if err := h.filter.Attach(link.Index); err != nil {
 		return fmt.Errorf("arm filter on %s for VIP %s: %w", link.Name, v.Name, err)
 	}
 	if err := vip.Carry(h.changes, v.Address.Addr(), link.Name); err != nil {
 		return err
 	}
-	c, err := h.announcing(v.Address.Addr(), link)
+	if err := w.receive(h.changes, link.Name); err != nil {
+		return fmt.Errorf("carry VIP %s: %w", v.Name, err)
+	}
+	c, err := h.announcing(v.Address.Addr(), link, w)
 	if err != nil {
 		return fmt.Errorf("announce VIP %s: %w", v.Name, err)
 	}
+	c.moved = h.deliveryMoves(v)
 	h.vips[i] = c
 	return nil
 }
@@ -138,10 +145,11 @@ func findLinks(cfg *config.Config, known map[string]vip.Interface) ([]vip.Interf
 }
 
 // setup says in the filter's words what the configuration says.
-func setup(cfg *config.Config, self uint8, links []vip.Interface) filter.Setup {
+func setup(cfg *config.Config, self uint8, links []vip.Interface, ways []way) filter.Setup {
 	s := filter.Setup{Self: self}
 	for i, v := range cfg.VIPs {
-		s.VIPs = append(s.VIPs, filter.VIP{Address: v.Address.Addr(), Interface: links[i].Index, MAC: links[i].MAC})
+		s.VIPs = append(s.VIPs, filter.VIP{Address: v.Address.Addr(), Interface: links[i].Index, MAC: links[i].MAC,
+			Answer: ways[i].now.MAC, Taken: ways[i].macs()})
 	}
 	for _, r := range cfg.Rules {
 		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r), Remember: r.Remember.Truncate(time.Second)}
@@ -159,19 +167,19 @@ func hashOf(r config.Rule) filter.Hash {
 }
 
 // announcing starts the announcer of a VIP.
-func (h *host) announcing(addr netip.Addr, link vip.Interface) (*carried, error) {
+func (h *host) announcing(addr netip.Addr, link vip.Interface, w way) (*carried, error) {
 	port, err := vip.OpenPort(link)
 	if err != nil {
 		return nil, err
 	}
-	announcer, err := vip.NewAnnouncer(vip.AnnouncerOptions{Address: addr, MAC: link.MAC, Send: port.Send, Log: h.log,
+	announcer, err := vip.NewAnnouncer(vip.AnnouncerOptions{Address: addr, MAC: w.told(link), Card: link.MAC, Send: port.Send, Log: h.log,
 		Allowed: func() bool { return h.filter.Lease() > filter.BootTime() }})
 	if err != nil {
 		port.Close()
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &carried{link: link, announcer: announcer, port: port, cancel: cancel, done: make(chan struct{})}
+	c := &carried{link: link, way: w, announcer: announcer, port: port, cancel: cancel, done: make(chan struct{})}
 	go func() { defer close(c.done); announcer.Run(ctx) }()
 	return c, nil
 }

@@ -117,7 +117,11 @@ type VIPStatus struct {
 	Name      string       `json:"name" doc:"Name in the configuration."`
 	Address   string       `json:"address" doc:"The address with the length of its subnet." example:"10.77.0.100/24"`
 	Interface string       `json:"interface" doc:"Interface that carries it on the answering host; empty: not known."`
-	Director  string       `json:"director" doc:"Host that answers for it and forwards to owners; empty: nobody."`
+	Delivery  string       `json:"delivery" doc:"How client packets reach the hosts." enum:"directed,unicast,multicast,igmp"`
+	MAC       string       `json:"mac" doc:"MAC that clients are told and every host takes in; empty: the director's own."`
+	Group     string       `json:"group" doc:"Multicast group that the hosts join, so that switches know where they are; empty: none."`
+	FormerMAC string       `json:"former_mac" doc:"MAC of the delivery before, taken in for a minute after a change; empty: none."`
+	Director  string       `json:"director" doc:"Host that answers ARP for it, and in directed delivery forwards to owners; empty: nobody."`
 	Rules     []RuleStatus `json:"rules" doc:"How its ports are shared."`
 }
 

@@ -1,9 +1,14 @@
 package config
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/muster-ha/muster/internal/delivery"
+)
 
 func (c *Config) addVIP(name string, f FileVIP) {
-	vip := VIP{Name: name, Address: f.Address, Interface: f.Interface, Delivery: Directed}
+	mode, _ := delivery.Parse(f.Delivery) // one of those that the file may have
+	vip := VIP{Name: name, Address: f.Address, Interface: f.Interface, Delivery: mode}
 	add := func(r Rule) {
 		vip.Rules = append(vip.Rules, len(c.Rules))
 		c.Rules = append(c.Rules, r)

@@ -226,8 +226,8 @@ func TestClosest(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	got := fmt.Sprint(Directed, TCP, UDP, Both, AffinityNone, AffinityClient, AffinityNetwork, Shared, Single, Refuse, Delivery(9), Protocol(1), Affinity(9), Handling(9))
-	if want := "directed tcp udp both none client network shared single refuse delivery 9 protocol 1 affinity 9 handling 9"; got != want {
+	got := fmt.Sprint(TCP, UDP, Both, AffinityNone, AffinityClient, AffinityNetwork, Shared, Single, Refuse, Protocol(1), Affinity(9), Handling(9))
+	if want := "tcp udp both none client network shared single refuse protocol 1 affinity 9 handling 9"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if r := (PortRange{10, 20}); r.Contains(9) || !r.Contains(10) || !r.Contains(20) || r.Contains(21) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/multicast"
 )
 
@@ -92,20 +93,12 @@ type Multicast struct {
 	Warning  string `json:"-"`          // what of the file is not followed
 }
 
-// Delivery is how client packets reach the hosts.
-type Delivery uint8
-
-// The deliveries of this version.
-const (
-	Directed Delivery = iota
-)
-
 // VIP is a virtual address.
 type VIP struct {
 	Name      string
 	Address   netip.Prefix // the address with its subnet's length
 	Interface string       // empty: the interface that is on the address's subnet
-	Delivery  Delivery
+	Delivery  delivery.Mode
 	Rules     []int // indexes into Config.Rules
 }
 

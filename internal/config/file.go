@@ -138,8 +138,11 @@ type FileVIP struct {
 	// Name of the network interface, the same on every host.
 	Interface string `yaml:"interface" format:"interface" shown:"the one on the address's subnet" example:"eth0"`
 	// How client packets reach the hosts. In `directed` delivery one host answers ARP or ND for the address and forwards each packet
-	// to its owner, who replies to the client directly. Works on any switch.
-	Delivery string `yaml:"delivery" default:"directed" enum:"directed" unsupported:"unicast multicast igmp routed"`
+	// to its owner, who replies to the client directly. Works on any switch. In the others ARP and ND name a MAC that all hosts take in, that of
+	// Windows NLB, and no host forwards: with `unicast` and `multicast` the switch floods each frame to every port, with `igmp` to those
+	// of the hosts, if it snoops. docs/delivery.md has what each needs. A change is taken live: neighbours that still use the MAC of before
+	// are served too, a minute long.
+	Delivery string `yaml:"delivery" default:"directed" enum:"directed,unicast,multicast,igmp" unsupported:"routed"`
 	// How the ports of the address are shared, at least one rule here and at most 64 in the file, a `default` counted as one. What no rule
 	// names goes to the default host, or is dropped.
 	Rules []FileRule `yaml:"rules" required:"true" min:"1" max:"64" example:"[{ports: [80]}]"`

@@ -155,7 +155,7 @@ func spoilings() []spoiling {
 		{"negative time", "vips:", "heartbeat: {interval: -1s, tolerance: 5}\nvips:", []string{"6:23: `-1s` is not a time; write a number with its unit, for example `500ms`, `2s` or `1m30s`"}},
 		{"time without unit", "vips:", "heartbeat: {interval: \"20\", tolerance: 5}\nvips:", []string{"6:23: `20` is not a time; write a number with its unit, for example `500ms`, `2s` or `1m30s`"}},
 		// Rules.
-		{"delivery of a later version", "    rules:", "    delivery: unicast\n    rules:", []string{"9:15: delivery `unicast` is not supported by this version; use `directed`"}},
+		{"delivery of a later version", "    rules:", "    delivery: routed\n    rules:", []string{"9:15: delivery `routed` is not supported by this version; use `directed`, `unicast`, `multicast` or `igmp`"}},
 		{"misspelt affinity", "check: web}", "check: web, affinity: netwrok}", []string{"10:50: unknown affinity `netwrok`; did you mean `network`?"}},
 		{"unknown handling", "check: web}", "check: web, handling: disabled}", []string{"10:50: unknown handling `disabled`; use `shared`, `single` or `refuse`"}},
 		{"unknown protocol", "protocol: udp", "protocol: icmp", []string{"11:33: unknown protocol `icmp`; use `tcp`, `udp` or `both`"}},

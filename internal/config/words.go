@@ -3,14 +3,6 @@ package config
 import "fmt"
 
 // String is the word of the file.
-func (d Delivery) String() string {
-	if d == Directed {
-		return "directed"
-	}
-	return fmt.Sprintf("delivery %d", uint8(d))
-}
-
-// String is the word of the file.
 func (p Protocol) String() string {
 	switch p {
 	case TCP:

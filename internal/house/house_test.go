@@ -107,6 +107,7 @@ var rooms = []string{
 	"internal/standing",
 	"internal/ping",
 	"internal/config",
+	"internal/delivery",
 	"internal/multicast",
 	"internal/register",
 	"madcap",

@@ -18,7 +18,8 @@ func burst() []time.Duration {
 	return []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, time.Second}
 }
 
-// Announcer tells the network, while this host is the director of a VIP, that the VIP is at our MAC.
+// Announcer tells the network, while this host is the director of a VIP, where clients shall send to: our MAC, or
+// the one that all hosts take in.
 type Announcer struct {
 	addr    netip.Addr
 	frames  [][]byte
@@ -35,7 +36,8 @@ type Announcer struct {
 // AnnouncerOptions is what an Announcer works with.
 type AnnouncerOptions struct {
 	Address netip.Addr
-	MAC     net.HardwareAddr
+	MAC     net.HardwareAddr         // where clients shall send to
+	Card    net.HardwareAddr         // the interface's own, from which the announcements come
 	Send    func(frame []byte) error // a Port's
 	// Allowed is asked right before each announcement. A host that was frozen wakes as the director that it has
 	// ceased to be: its lease tells. Nil: always.
@@ -45,7 +47,7 @@ type AnnouncerOptions struct {
 
 // NewAnnouncer makes an Announcer that is not director.
 func NewAnnouncer(o AnnouncerOptions) (*Announcer, error) {
-	frames, err := announcements(o.Address, o.MAC)
+	frames, err := announcements(o.Address, o.MAC, o.Card)
 	if err != nil {
 		return nil, err
 	}

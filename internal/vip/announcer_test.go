@@ -47,7 +47,7 @@ func announcing(t *testing.T, allowed func() bool, test func(a *Announcer, h *he
 	synctest.Test(t, func(t *testing.T) {
 		h := &heard{start: time.Now()}
 		a, err := NewAnnouncer(AnnouncerOptions{
-			Address: address(), MAC: ownMAC(), Send: h.send, Allowed: allowed, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
+			Address: address(), MAC: ownMAC(), Card: ownMAC(), Send: h.send, Allowed: allowed, Log: slog.New(slog.NewTextHandler(&h.log, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)

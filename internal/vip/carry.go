@@ -64,7 +64,7 @@ func Drop(j *system.Journal, addr netip.Addr, iface string, lastOnInterface bool
 	return nil
 }
 
-// Carried says whether a change in the journal is one of Carry's.
+// Carried says whether a change in the journal is one of Carry's or Receive's.
 func Carried(c system.Change) bool {
 	switch c.Kind {
 	case system.KindAddress:
@@ -74,7 +74,7 @@ func Carried(c system.Change) bool {
 	case system.KindSysctl:
 		return strings.HasSuffix(c.Sysctl, "/arp_announce") || strings.HasSuffix(c.Sysctl, "/arp_ignore")
 	default:
-		return false
+		return Reception(c)
 	}
 }
 

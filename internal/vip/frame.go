@@ -43,18 +43,18 @@ func (p packet) frame() []byte {
 	return append(b, p.target.AsSlice()...)
 }
 
-// announcements gives the forms of "addr is at mac": by neighbour discovery one, by ARP two. Which of those updates a neighbour's table differs by
-// its maker.
-func announcements(addr netip.Addr, mac net.HardwareAddr) ([][]byte, error) {
-	if !addr.IsValid() || addr.Is4In6() || len(mac) != 6 {
-		return nil, fmt.Errorf("announce %s at %q: not an IP and an Ethernet address", addr, mac.String())
+// announcements gives the forms of "addr is at mac", sent from the card's own MAC so that no switch learns the cluster's: by neighbour discovery
+// one, by ARP two. Which of those updates a neighbour's table differs by its maker.
+func announcements(addr netip.Addr, mac, card net.HardwareAddr) ([][]byte, error) {
+	if !addr.IsValid() || addr.Is4In6() || len(mac) != 6 || len(card) != 6 {
+		return nil, fmt.Errorf("announce %s at %q from %q: not an IP and two Ethernet addresses", addr, mac.String(), card.String())
 	}
-	own := [6]byte(mac)
+	at, source := [6]byte(mac), [6]byte(card)
 	if addr.Is6() {
-		return [][]byte{advertisement(addr, own)}, nil
+		return [][]byte{advertisement(addr, at, source)}, nil
 	}
-	request := packet{source: own, operation: opRequest, senderMAC: own, sender: addr, target: addr} // RFC 5227, 2.3
-	reply := packet{source: own, operation: opReply, senderMAC: own, sender: addr, targetMAC: own, target: addr}
+	request := packet{source: source, operation: opRequest, senderMAC: at, sender: addr, target: addr} // RFC 5227, 2.3
+	reply := packet{source: source, operation: opReply, senderMAC: at, sender: addr, targetMAC: at, target: addr}
 	return [][]byte{request.frame(), reply.frame()}, nil
 }
 

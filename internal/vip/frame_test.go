@@ -29,11 +29,11 @@ func unhex(t *testing.T, dump string) []byte {
 }
 
 func TestFramesByteByByte(t *testing.T) {
-	announced, err := announcements(address(), ownMAC())
+	announced, err := announcements(address(), ownMAC(), ownMAC())
 	if err != nil {
 		t.Fatal(err)
 	}
-	announced6, err := announcements(address6(), ownMAC())
+	announced6, err := announcements(address6(), ownMAC(), ownMAC())
 	if err != nil || len(announced6) != 1 {
 		t.Fatal(announced6, err)
 	}
@@ -81,7 +81,7 @@ func TestFramesByteByByte(t *testing.T) {
 
 func TestNoFrameForOtherAddresses(t *testing.T) {
 	for name, addr := range map[string]netip.Addr{"IPv4 in disguise": netip.MustParseAddr("::ffff:10.77.0.100"), "none": {}} {
-		if _, err := announcements(addr, ownMAC()); err == nil {
+		if _, err := announcements(addr, ownMAC(), ownMAC()); err == nil {
 			t.Errorf("%s was announced", name)
 		}
 	}
@@ -91,7 +91,7 @@ func TestNoFrameForOtherAddresses(t *testing.T) {
 		}
 	}
 	for name, mac := range map[string]net.HardwareAddr{"InfiniBand": make(net.HardwareAddr, 20), "none": nil} {
-		if _, err := announcements(address(), mac); err == nil {
+		if _, err := announcements(address(), mac, ownMAC()); err == nil {
 			t.Errorf("MAC %s was announced", name)
 		}
 		if _, err := question(address(), mac); err == nil {
@@ -147,7 +147,7 @@ func TestClaims(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	announced, _ := announcements(address(), ownMAC())
+	announced, _ := announcements(address(), ownMAC(), ownMAC())
 	asked, _ := question(address(), ownMAC())
 	for _, b := range [][]byte{announced[0], announced[1], asked, announced[0][:20], nil} {
 		f.Add(b)

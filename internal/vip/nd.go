@@ -24,7 +24,7 @@ func allNodesMAC() [6]byte { return [6]byte{0x33, 0x33, 0, 0, 0, 1} }
 
 // advertisement lays out an unsolicited neighbour advertisement (RFC 4861, 7.2.6): all nodes that know addr have it at mac now. Who does not know it yet
 // ignores the frame, and asks when he needs to.
-func advertisement(addr netip.Addr, mac [6]byte) []byte {
+func advertisement(addr netip.Addr, mac, source [6]byte) []byte {
 	message := make([]byte, 0, ndLen+optionLen)
 	message = append(message, ndAdvertisement, 0, 0, 0, ndOverride, 0, 0, 0)
 	message = append(message, addr.AsSlice()...)
@@ -35,7 +35,7 @@ func advertisement(addr netip.Addr, mac [6]byte) []byte {
 	to := allNodesMAC()
 	b := make([]byte, 0, 14+ipv6Len+len(message))
 	b = append(b, to[:]...)
-	b = append(b, mac[:]...)
+	b = append(b, source[:]...)
 	b = binary.BigEndian.AppendUint16(b, etherIPv6)
 	b = append(b, 6<<4, 0, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(message)))

@@ -324,7 +324,7 @@ func TestAnnouncementsTeachTheNeighbours(t *testing.T) {
 	entry := func() *netlink.Neigh {
 		return &netlink.Neigh{LinkIndex: client.find().Index, Family: netlink.FAMILY_V4, State: netlink.NUD_REACHABLE, IP: address().AsSlice(), HardwareAddr: former}
 	}
-	frames, err := announcements(address(), i.MAC)
+	frames, err := announcements(address(), i.MAC, i.MAC)
 	mustDo(t, err)
 	for n, form := range []string{"request", "reply"} {
 		t.Run(form, func(t *testing.T) {

@@ -109,10 +109,10 @@ func sampleVIPs() []api.VIPStatus {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	none := []api.RuleOrderStatus{}
 	return []api.VIPStatus{
-		{Name: "dns", Address: "10.77.0.101/24", Rules: []api.RuleStatus{
+		{Name: "dns", Address: "10.77.0.101/24", Delivery: "igmp", MAC: "01:00:5e:7f:00:65", Group: "239.255.0.101", FormerMAC: "02:bf:0a:4d:00:65", Rules: []api.RuleStatus{
 			{Protocol: "udp", Ports: "53", Handling: "shared", Priority: []string{}, Affinity: "client", Orders: none, Quorum: "majority", QuorumWhy: "2 of 4 votes: more than half are needed", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
 		}},
-		{Name: "web", Address: "10.77.0.100/24", Interface: "eth0", Director: "a", Rules: []api.RuleStatus{
+		{Name: "web", Address: "10.77.0.100/24", Interface: "eth0", Delivery: "directed", Director: "a", Rules: []api.RuleStatus{
 			{Protocol: "tcp", Ports: "80,443", Handling: "shared", Priority: []string{}, Affinity: "none", Orders: none, Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
 				{Host: "a", Buckets: 2731, Percent: 66.7}, {Host: "b", Buckets: 1365, Percent: 33.3}}},
 			{Protocol: "tcp", Ports: "8000-8010", Handling: "single", Priority: []string{"b", "a"}, Affinity: "network", AffinityIPv4: 24, AffinityIPv6: 64,

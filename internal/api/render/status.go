@@ -126,6 +126,7 @@ func sameConfig(h api.HostStatus) string {
 
 func vip(w io.Writer, v api.VIPStatus, self string) {
 	fmt.Fprintf(w, "\nVIP %s  %s on %s, answered by %s\n", plain(v.Name), plain(v.Address), or(v.Interface, "unknown interface"), or(v.Director, "nobody"))
+	delivery(w, v)
 	for _, r := range v.Rules {
 		fmt.Fprintf(w, "  %s %s  %s, %s\n", plain(r.Protocol), plain(r.Ports), handling(r), readiness(r, self))
 		quorum(w, r)
@@ -141,6 +142,21 @@ func vip(w io.Writer, v api.VIPStatus, self string) {
 		}
 		table(w, "    ", rows)
 	}
+}
+
+// delivery says where clients send to.
+func delivery(w io.Writer, v api.VIPStatus) {
+	fmt.Fprintf(w, "  delivery %s", or(v.Delivery, unknown))
+	if v.MAC != "" {
+		fmt.Fprintf(w, " to %s", plain(v.MAC))
+	}
+	if v.Group != "" {
+		fmt.Fprintf(w, ", group %s", plain(v.Group))
+	}
+	if v.FormerMAC != "" {
+		fmt.Fprintf(w, "; %s of the delivery before is still taken in", plain(v.FormerMAC))
+	}
+	fmt.Fprintln(w)
 }
 
 // quorum says of a rule that needs one whether it is there.
