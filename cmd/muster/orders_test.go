@@ -183,7 +183,7 @@ func TestParseRule(t *testing.T) {
 func TestShellCompletion(t *testing.T) {
 	dir, _ := apitest.Serve(t, apitest.New())
 	for _, tc := range []struct{ args, want string }{
-		{"host drain", "a\nb\nc\nd\n"}, {"rule disable", "dns:53/udp\nweb:80\nweb:8000\nweb:rest\n"}, {"rule drain web:80 --host", "a\nb\nc\nd\n"},
+		{"host drain", "a\nb\nc\nd\n"}, {"rule disable", "dns:53/udp\nedge:80\nweb:80\nweb:8000\nweb:rest\n"}, {"rule drain web:80 --host", "a\nb\nc\nd\n"},
 	} {
 		args := append([]string{"__complete", "--run-dir", dir}, append(strings.Fields(tc.args), "")...)
 		if got := muster(t, dir, args...); !strings.HasPrefix(got.out, tc.want+":") {

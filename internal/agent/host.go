@@ -83,4 +83,5 @@ type host struct {
 	unsettled       bool   // it may lack an order about itself: accept nothing
 	cannotClose     string // why connections that are to be closed are not, as told last
 	errands         *errands
+	routing         routing
 }

@@ -20,6 +20,7 @@ func (h *host) depart(deadline time.Duration) {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 	h.log.Info("leaving: handing over", "deadline", deadline)
+	h.withdrawRoutes(ctx)
 	h.do(ctx, func() {
 		h.leaving = true
 		h.refresh()

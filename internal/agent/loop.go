@@ -42,6 +42,7 @@ func (h *host) loop(ctx context.Context) {
 		}
 		h.renew()
 		h.announce()
+		h.herald(time.Now())
 		h.tell()
 		h.late.turn(time.Since(began), turn)
 	}

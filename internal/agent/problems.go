@@ -6,6 +6,7 @@ import (
 
 	"github.com/muster-ha/muster/internal/api"
 	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/member"
 )
 
@@ -39,6 +40,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 			add("check "+c.Name, c.Why, "its last probe is shown above; this host gets no new connections of the rules that need it")
 		}
 	}
+	list = append(list, bgpProblems(s)...)
 	list = append(list, vipProblems(s)...)
 	return list
 }
@@ -70,7 +72,7 @@ func vipProblems(s api.Status) (list []api.Problem) {
 		list = append(list, api.Problem{About: "VIP " + vip.Name, What: what, Remedy: remedy})
 	}
 	for _, v := range s.VIPs {
-		if v.Director == "" {
+		if v.Director == "" && v.Delivery != delivery.Routed.String() {
 			add(v, "no host answers for it", "see why no host is serving")
 		}
 		for _, r := range v.Rules {

@@ -31,10 +31,14 @@ func (h *host) Reload(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
 	defer clear(secret)
+	passwords, err := loadPasswords(next)
+	if err != nil {
+		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
+	}
 	warn(next, h.log)
 	rankings := rank(next)
 	var refused error
-	if !h.do(ctx, func() { refused = h.offer(next, rankings, secret) }) {
+	if !h.do(ctx, func() { refused = h.offer(next, rankings, secret, passwords) }) {
 		return fmt.Errorf("%w: the agent is stopping", api.ErrConflict)
 	}
 	return refused
@@ -47,15 +51,17 @@ func warn(cfg *config.Config, log *slog.Logger) {
 	}
 }
 
-// offer makes a configuration the pending one, and takes in the secret that it names.
-func (h *host) offer(next *config.Config, rankings rankings, secret []byte) error {
+// offer makes a configuration the pending one, and takes in the secrets that it names.
+func (h *host) offer(next *config.Config, rankings rankings, secret []byte, passwords map[string]string) error {
 	if changed := config.Restart(h.config, next); len(changed) > 0 {
 		return fmt.Errorf("%w: %w: %s: stop all agents with `muster stop`, then start them (docs/configuration.md says what can change one host after the other)", api.ErrConflict, ErrRestart, strings.Join(changed, ", "))
 	}
 	if err := h.takeSecret(secret); err != nil {
 		return err
 	}
+	h.routing.passwords = passwords
 	if next.Digest == h.config.Digest {
+		h.route(h.config)
 		h.pending = nil
 		h.checks.forget()
 		h.log.Info("configuration unchanged", "config", next.Digest.Short())

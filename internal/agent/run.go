@@ -76,6 +76,9 @@ func newHost(o Options, self member.ID) (*host, error) {
 		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), errands: newErrands(), boot: wire.NewBoot(),
 		late: lateness{interval: o.Config.Heartbeat.Interval}, started: time.Now(),
 	}
+	if err := h.startRouting(); err != nil {
+		return nil, err
+	}
 	h.registers = newRegisters(self, o.StateDir, o.Log)
 	if h.network, err = h.openNetworks(secret); err != nil {
 		return nil, errors.Join(err, h.abandon())
@@ -110,6 +113,7 @@ func newHost(o Options, self member.ID) (*host, error) {
 func (h *host) abandon() error {
 	h.errands.close()
 	h.stopAnnouncing()
+	h.routing.speaker.Close()
 	if h.checks != nil {
 		h.checks.stop()
 	}
@@ -197,6 +201,7 @@ func (h *host) tearDown() error {
 	notify("STOPPING=1")
 	h.errands.close()
 	h.stopAnnouncing()
+	h.routing.speaker.Close()
 	h.filter.SetLease(0)
 	h.network.SayFarewell()
 	h.guard.Dismiss()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/muster-ha/muster/internal/balance"
 	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/member"
 )
@@ -76,7 +77,7 @@ func (s *shares) withdraw() {
 // unknown until looked up after this moment.
 func (s *shares) release(v member.View) {
 	s.view, s.installed = v, false
-	s.directors = balance.Directors(v, len(s.config.VIPs))
+	s.directors = s.directorsIn(v)
 	for i := range s.directs {
 		s.directs[i] = s.directs[i] && s.directors[i] == uint8(s.self)
 	}
@@ -89,6 +90,17 @@ func (s *shares) release(v member.View) {
 		r.mine = balance.Holding{ID: s.self, Unknown: true}
 		r.others = s.unknownHoldings()
 	}
+}
+
+// directorsIn gives the director of each VIP in a view. A routed one has none: the routers choose.
+func (s *shares) directorsIn(v member.View) []uint8 {
+	directors := balance.Directors(v, len(s.config.VIPs))
+	for i, vip := range s.config.VIPs {
+		if vip.Delivery == delivery.Routed {
+			directors[i] = balance.Nobody
+		}
+	}
+	return directors
 }
 
 // haunt sets the ghosts and reports whether that changes anything.

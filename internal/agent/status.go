@@ -47,6 +47,7 @@ func (h *host) status(now time.Time) api.Status {
 		Filter:   h.filterStatus(now),
 		Networks: h.networks(now),
 		Timer:    h.late.status(h.scheduling),
+		BGP:      h.bgpStatus(),
 	}
 	s.Datagrams = totals(s.Networks)
 	if view.Epoch > 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-ha/muster/internal/config"
+	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/heartbeat"
 	"github.com/muster-ha/muster/internal/vip"
@@ -79,6 +80,7 @@ func (h *host) carry(cfg *config.Config) error {
 		errs = append(errs, h.carryOne(i, v, links[i], ways[i]))
 	}
 	errs = append(errs, h.changes.ReleaseUnclaimed(), h.disarmOthers(links)) // addresses go while their filter is still there
+	h.route(cfg)
 	return errors.Join(errs...)
 }
 
@@ -91,6 +93,10 @@ func (h *host) carryOne(i int, v config.VIP, link vip.Interface, w way) error {
 	}
 	if err := w.receive(h.changes, link.Name); err != nil {
 		return fmt.Errorf("carry VIP %s: %w", v.Name, err)
+	}
+	if v.Delivery == delivery.Routed {
+		h.vips[i] = &carried{link: link, way: w} // routers are told, and nobody asks by ARP
+		return nil
 	}
 	c, err := h.announcing(v.Address.Addr(), link, w)
 	if err != nil {
@@ -134,8 +140,16 @@ func (h *host) carriable(cfg *config.Config) error {
 // findLinks finds every VIP's interface before anything is changed. known is where they were, by VIP.
 func findLinks(cfg *config.Config, known map[string]vip.Interface) ([]vip.Interface, error) {
 	links := make([]vip.Interface, len(cfg.VIPs))
+	routers, err := routersInterface(cfg)
+	if err != nil {
+		return nil, err
+	}
 	for i, v := range cfg.VIPs {
-		link, err := vip.FindAgain(v.Address, v.Interface, known[v.Name])
+		name := v.Interface
+		if v.Delivery == delivery.Routed {
+			name = routers
+		}
+		link, err := vip.FindAgain(v.Address, name, known[v.Name])
 		if err != nil {
 			return nil, fmt.Errorf("VIP %s: %w", v.Name, err)
 		}

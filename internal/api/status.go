@@ -37,6 +37,7 @@ type Status struct {
 	Networks  []NetworkStatus `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
 	Timer     TimerStatus     `json:"timer" doc:"How promptly the answering host's agent runs."`
 	Datagrams DatagramStatus  `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
+	BGP       []BGPStatus     `json:"bgp" doc:"The routers that the answering host announces routed addresses to, by name."`
 	Problems  []Problem       `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
 
 	Parameters []ParameterStatus `json:"parameters" doc:"What can be set of all networks."`
@@ -117,11 +118,11 @@ type VIPStatus struct {
 	Name      string       `json:"name" doc:"Name in the configuration."`
 	Address   string       `json:"address" doc:"The address with the length of its subnet." example:"10.77.0.100/24"`
 	Interface string       `json:"interface" doc:"Interface that carries it on the answering host; empty: not known."`
-	Delivery  string       `json:"delivery" doc:"How client packets reach the hosts." enum:"directed,unicast,multicast,igmp"`
+	Delivery  string       `json:"delivery" doc:"How client packets reach the hosts." enum:"directed,unicast,multicast,igmp,routed"`
 	MAC       string       `json:"mac" doc:"MAC that clients are told and every host takes in; empty: the director's own."`
 	Group     string       `json:"group" doc:"Multicast group that the hosts join, so that switches know where they are; empty: none."`
 	FormerMAC string       `json:"former_mac" doc:"MAC of the delivery before, taken in for a minute after a change; empty: none."`
-	Director  string       `json:"director" doc:"Host that answers ARP for it, and in directed delivery forwards to owners; empty: nobody."`
+	Director  string       `json:"director" doc:"Host that answers ARP for it, and in directed delivery forwards to owners; empty: nobody, as is right when routers choose."`
 	Rules     []RuleStatus `json:"rules" doc:"How its ports are shared."`
 }
 
@@ -262,6 +263,18 @@ type DatagramStatus struct {
 	Accepted uint64            `json:"accepted" doc:"Received, genuine and new."`
 	Refused  map[string]uint64 `json:"refused" doc:"Received and not acted on, by reason."`
 	From     map[string]string `json:"from" doc:"Where the last one refused for a reason said to come from."`
+}
+
+// BGPStatus is the answering host's session with a router.
+type BGPStatus struct {
+	Neighbor  string     `json:"neighbor" doc:"Name of the router in the configuration."`
+	Address   string     `json:"address" doc:"Address of the router."`
+	AS        uint32     `json:"as" doc:"Its autonomous system."`
+	Up        bool       `json:"up" doc:"Whether there is a session."`
+	Since     *time.Time `json:"since" doc:"When the session came or went; null: there was none yet."`
+	Why       string     `json:"why" doc:"Why there is no session."`
+	Remedy    string     `json:"remedy" doc:"What to do about that; empty: nothing yet."`
+	Announced []string   `json:"announced" doc:"Addresses that the router was told to send here."`
 }
 
 // Problem is something wrong, and its remedy.

@@ -48,6 +48,7 @@ func build(path, dir string, f *File, has func(path string) bool) *Config {
 	for _, name := range sorted(f.VIPs) {
 		c.addVIP(name, f.VIPs[name])
 	}
+	c.BGP = buildBGP(dir, f.BGP)
 	c.Digest = c.digest()
 	return c
 }

@@ -32,6 +32,7 @@ type Config struct {
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check
+	BGP         BGP
 	Warnings    Problems // what of the file is not followed, or will hardly be meant
 	Digest      Digest   // of the meaning of the file: comments, order of keys and spelling of durations do not count
 }

@@ -31,6 +31,7 @@ type meaning struct {
 	Rules       []Rule
 	Checks      []Check
 	Witnesses   *Witnesses `json:",omitempty"`
+	BGP         *BGP       `json:",omitempty"`
 }
 
 func (c *Config) digest() Digest {
@@ -38,9 +39,12 @@ func (c *Config) digest() Digest {
 	if age == defaultKeyAge {
 		age = 0
 	}
-	m := meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks, nil}
+	m := meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks, nil, nil}
 	if c.Witnesses.Any() {
 		m.Witnesses = &c.Witnesses
+	}
+	if c.BGP.AS > 0 {
+		m.BGP = &c.BGP
 	}
 	b, err := json.Marshal(m)
 	if err != nil {

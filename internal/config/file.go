@@ -31,6 +31,8 @@ type File struct {
 	VIPs map[string]FileVIP `yaml:"vips" max:"64"`
 	// The checks by name, which rules refer to. Each host probes for itself.
 	Checks map[string]FileCheck `yaml:"checks" max:"64"`
+	// The routers that are told of addresses with delivery `routed`. A change is taken live: sessions that it touches begin anew.
+	BGP FileBGP `yaml:"bgp"`
 
 	_ struct{} `unsupported:"store bus recovery services gslb folders transfer api"`
 }
@@ -138,11 +140,12 @@ type FileVIP struct {
 	// Name of the network interface, the same on every host.
 	Interface string `yaml:"interface" format:"interface" shown:"the one on the address's subnet" example:"eth0"`
 	// How client packets reach the hosts. In `directed` delivery one host answers ARP or ND for the address and forwards each packet
-	// to its owner, who replies to the client directly. Works on any switch. In the others ARP and ND name a MAC that all hosts take in, that of
+	// to its owner, who replies to the client directly. Works on any switch. With `unicast`, `multicast` and `igmp` ARP and ND name a MAC that all hosts take in, that of
 	// Windows NLB, and no host forwards: with `unicast` and `multicast` the switch floods each frame to every port, with `igmp` to those
-	// of the hosts, if it snoops. docs/delivery.md has what each needs. A change is taken live: neighbours that still use the MAC of before
-	// are served too, a minute long.
-	Delivery string `yaml:"delivery" default:"directed" enum:"directed,unicast,multicast,igmp" unsupported:"routed"`
+	// of the hosts, if it snoops. docs/delivery.md has what each needs. In `routed` delivery every host announces the address by BGP to
+	// the routers below `bgp`, which spread the clients, and forwards what is another host's; the address need not be of the hosts' subnet.
+	// A change is taken live: neighbours that still use the MAC of before are served too, a minute long.
+	Delivery string `yaml:"delivery" default:"directed" enum:"directed,unicast,multicast,igmp,routed"`
 	// How the ports of the address are shared, at least one rule here and at most 64 in the file, a `default` counted as one. What no rule
 	// names goes to the default host, or is dropped.
 	Rules []FileRule `yaml:"rules" required:"true" min:"1" max:"64" example:"[{ports: [80]}]"`
@@ -190,6 +193,34 @@ type FileHTTP struct {
 type FileTCP struct {
 	// IP address and port to connect to.
 	Address netip.AddrPort `yaml:"address" required:"true" example:"127.0.0.1:21"`
+}
+
+// FileBGP is what the hosts tell routers, and which ones. Needed for delivery `routed`, and used for nothing else: no host learns a route.
+type FileBGP struct {
+	// Number of the autonomous system that the hosts belong to, the same for all. 64512 to 65534 and 4200000000 to 4294967294 are for
+	// private use. The same number as the router's makes an internal session.
+	AS int `yaml:"as" required:"true" min:"1" max:"4294967294" example:"64512"`
+	// The routers by name, at most 8. Every host has a session with each of them, over the interface of the routed addresses, without a
+	// router in between.
+	Neighbors map[string]FileNeighbor `yaml:"neighbors" required:"true" min:"1" max:"8" example:"{tor1: {address: 10.77.0.254, as: 64513}}"`
+}
+
+// FileNeighbor is a router.
+type FileNeighbor struct {
+	// Its address on the hosts' network. One with an IPv4 address is told of IPv4 addresses, one with an IPv6 address of IPv6 ones.
+	Address netip.Addr `yaml:"address" required:"true" example:"10.77.0.254"`
+	// Number of its autonomous system.
+	AS int `yaml:"as" required:"true" min:"1" max:"4294967294" example:"64513"`
+	// File with the password of the session (TCP MD5, RFC 2385): one line of at most 80 bytes, mode 0600. Without one anybody on the
+	// network who can forge the router's address can end the session. A relative path starts at the configuration file.
+	PasswordFile string `yaml:"password_file" format:"path" shown:"no password" example:"tor1.password"`
+	// Time without a sign of life after which each side takes the other for dead, in whole seconds; the router may insist on less. Until
+	// then the clients that it sends to a dead host are not served. 3s is the least that BGP knows. More spares routers that are late
+	// under load.
+	HoldTime time.Duration `yaml:"hold_time" default:"3s" min:"3s" max:"1h"`
+	// Interval of BFD packets (RFC 5880) with the router; after three without an answer each side takes the other for dead. 100ms notices
+	// a dead host in 300 ms. The router must have BFD switched on for the session, or it does not come up.
+	BFD time.Duration `yaml:"bfd" shown:"no BFD" min:"50ms" max:"10s" example:"100ms"`
 }
 
 // Names is one name, or a list of names.

@@ -68,7 +68,7 @@ func spoilings() []spoiling {
 	return []spoiling{
 		// Keys.
 		{"misspelt key", "hosts:", "hots:", []string{"3:1: unknown key `hots`; did you mean `hosts`?"}},
-		{"strange key", "vips:", "zzzzzz: 1\nvips:", []string{"6:1: unknown key `zzzzzz`; remove it, or use `cluster`, `secret_file`, `state_dir`, `run_dir`, `hosts`, `heartbeat`, `vips` or `checks`"}},
+		{"strange key", "vips:", "zzzzzz: 1\nvips:", []string{"6:1: unknown key `zzzzzz`; remove it, or use `cluster`, `secret_file`, `state_dir`, `run_dir`, `hosts`, `heartbeat`, `vips`, `checks` or `bgp`"}},
 		{"strange key inside", "address: 10.77.0.1}", "address: 10.77.0.1, colour: red}", []string{"4:27: unknown key `colour`; remove it, or use `address`, `weight` or `role`"}},
 		{"key twice", "secret_file: secret.key", "secret_file: secret.key\ncluster: other", []string{"3:1: `cluster` is there twice, first on line 1; keep one of the two"}},
 		{"host twice", "  b: {", "  a: {", []string{"5:3: `a` is there twice, first on line 4; keep one of the two"}},
@@ -155,7 +155,7 @@ func spoilings() []spoiling {
 		{"negative time", "vips:", "heartbeat: {interval: -1s, tolerance: 5}\nvips:", []string{"6:23: `-1s` is not a time; write a number with its unit, for example `500ms`, `2s` or `1m30s`"}},
 		{"time without unit", "vips:", "heartbeat: {interval: \"20\", tolerance: 5}\nvips:", []string{"6:23: `20` is not a time; write a number with its unit, for example `500ms`, `2s` or `1m30s`"}},
 		// Rules.
-		{"delivery of a later version", "    rules:", "    delivery: routed\n    rules:", []string{"9:15: delivery `routed` is not supported by this version; use `directed`, `unicast`, `multicast` or `igmp`"}},
+		{"delivery that there is not", "    rules:", "    delivery: broadcast\n    rules:", []string{"9:15: unknown delivery `broadcast`; use `directed`, `unicast`, `multicast`, `igmp` or `routed`"}},
 		{"misspelt affinity", "check: web}", "check: web, affinity: netwrok}", []string{"10:50: unknown affinity `netwrok`; did you mean `network`?"}},
 		{"unknown handling", "check: web}", "check: web, handling: disabled}", []string{"10:50: unknown handling `disabled`; use `shared`, `single` or `refuse`"}},
 		{"unknown protocol", "protocol: udp", "protocol: icmp", []string{"11:33: unknown protocol `icmp`; use `tcp`, `udp` or `both`"}},

@@ -30,6 +30,8 @@ func places() map[string]string {
 		"FileCheck":            "checks.NAME",
 		"FileHTTP":             "checks.NAME.http",
 		"FileTCP":              "checks.NAME.tcp",
+		"FileBGP":              "bgp",
+		"FileNeighbor":         "bgp.neighbors.NAME",
 	}
 }
 

@@ -21,6 +21,7 @@ func TestRestartNamesWhatAnAgentCannotTake(t *testing.T) {
 		{"network", "hosts:", "heartbeat: {networks: {cross: {interface: eth1}}}\nhosts:", "networks changes from none to cross on eth1"},
 		{"address", "10.77.0.2}", "10.77.0.9}", "address of host b changes from 10.77.0.2 to 10.77.0.9"},
 		{"role", "10.77.0.2}", "10.77.0.2, role: witness}", "role of host b changes from full to witness"},
+		{"routers", "vips:", "bgp: {as: 64512, neighbors: {tor1: {address: 10.77.0.254, as: 64513}}}\nvips:", ""},
 		{"quorum", "protocol: udp", "protocol: udp, quorum: majority", ""},
 		{"witness address", "vips:", "heartbeat: {witness: {ping: [10.77.0.254]}}\nvips:", ""},
 		{"new host", "vips:", "  c: {address: 10.77.0.3}\nvips:", "host c is added"},

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/muster-ha/muster/internal/delivery"
 )
 
 // validator judges what takes more than one value to judge. Values with a problem of their own are left out, so that one
@@ -25,6 +27,7 @@ func (v *validator) all() {
 	v.oneFamily()
 	v.witnesses()
 	v.ruleCount()
+	v.routing()
 	for _, name := range sorted(v.f.VIPs) {
 		v.rules("/vips/"+name+"/rules", v.f.VIPs[name].Rules)
 		v.hostList("/vips/"+name+"/default", v.f.VIPs[name].Default)
@@ -87,8 +90,8 @@ func (v *validator) checks() {
 func (v *validator) subnets() {
 	for _, name := range sorted(v.f.VIPs) {
 		path, vip := "/vips/"+name, v.f.VIPs[name]
-		if !vip.Address.IsValid() || v.has(path+"/interface") {
-			continue
+		if !vip.Address.IsValid() || v.has(path+"/interface") || vip.Delivery == delivery.Routed.String() {
+			continue // a routed one may be of any network: the routers know where it is
 		}
 		in, out := v.split(vip.Address)
 		remedy := "correct the address or its prefix length, or name the network with `interface:`"

@@ -11,10 +11,11 @@ const (
 	Unicast               // a unicast MAC that no switch learns: every port gets the frames
 	Multicast             // a multicast MAC: every port gets the frames, or those that the switch was told
 	IGMP                  // a group's MAC: the ports whose hosts have joined the group get the frames
+	Routed                // routers choose a host and send to its own MAC: BGP tells them of the hosts
 )
 
 // Modes lists all modes.
-func Modes() []Mode { return []Mode{Directed, Unicast, Multicast, IGMP} }
+func Modes() []Mode { return []Mode{Directed, Unicast, Multicast, IGMP, Routed} }
 
 // String is the word of the configuration file.
 func (m Mode) String() string {
@@ -27,6 +28,8 @@ func (m Mode) String() string {
 		return "multicast"
 	case IGMP:
 		return "igmp"
+	case Routed:
+		return "routed"
 	}
 	return fmt.Sprintf("delivery %d", uint8(m))
 }

@@ -99,6 +99,7 @@ var rooms = []string{
 	"internal/balance",
 	"internal/quorum",
 	"internal/member",
+	"internal/bgp",
 	"internal/filter",
 	"internal/vip",
 	"internal/system",

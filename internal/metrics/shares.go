@@ -24,7 +24,9 @@ func ofShares() []metric {
 		}},
 		{"muster_vip_director", "Always 1; host is the one that answers for a VIP, and is empty when nobody does.", gauge, []string{"vip", "host"}, func(s *api.Status, set setter) {
 			for _, v := range s.VIPs {
-				set(1, v.Name, v.Director)
+				if v.Delivery != "routed" { // routers choose
+					set(1, v.Name, v.Director)
+				}
 			}
 		}},
 	}

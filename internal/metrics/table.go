@@ -26,7 +26,7 @@ const (
 // all lists every metric, by what it is about.
 func all() []metric {
 	var list []metric
-	for _, part := range [][]metric{ofHost(), ofHosts(), ofNetworks(), ofShares(), ofFilter()} {
+	for _, part := range [][]metric{ofHost(), ofHosts(), ofNetworks(), ofShares(), ofRouters(), ofFilter()} {
 		list = append(list, part...)
 	}
 	return list

@@ -198,3 +198,25 @@ func some(all []string, none string) string {
 	}
 	return strings.Join(all, ", ")
 }
+
+// Toward names the interface by which an address on one of this host's networks is reached.
+func Toward(addr netip.Addr) (string, error) {
+	routes, err := netlink.RouteGet(addr.AsSlice())
+	if err != nil {
+		return "", fmt.Errorf("%w %s: %w: give this host an address on its network", ErrNoInterface, addr, err)
+	}
+	for _, r := range routes {
+		if r.Gw != nil {
+			return "", fmt.Errorf("%w %s: it is behind the router %s: name the router next to this host", ErrNoInterface, addr, r.Gw)
+		}
+		link, err := netlink.LinkByIndex(r.LinkIndex)
+		if err != nil {
+			return "", fmt.Errorf("find interface toward %s: %w", addr, err)
+		}
+		if link.Attrs().Flags&net.FlagLoopback != 0 {
+			return "", fmt.Errorf("%w %s: it is this host's own address", ErrNoInterface, addr)
+		}
+		return link.Attrs().Name, nil
+	}
+	return "", fmt.Errorf("%w %s: no route to it", ErrNoInterface, addr)
+}

@@ -21,9 +21,13 @@ func Sample() api.Status {
 			{Name: "new", State: "unknown", Why: "not probed yet"},
 			{Name: "web", State: "up", Since: &at, Last: &api.Transcript{At: at, TookMS: 1.25, Good: true, Text: "GET http://127.0.0.1/\n200 OK"}},
 		},
-		Networks:   sampleNetworks(at),
-		Filter:     api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
-		Datagrams:  api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}, From: map[string]string{}},
+		Networks:  sampleNetworks(at),
+		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
+		Datagrams: api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}, From: map[string]string{}},
+		BGP: []api.BGPStatus{
+			{Neighbor: "tor1", Address: "10.77.0.254", AS: 64513, Up: true, Since: &at, Announced: []string{"203.0.113.10/32"}},
+			{Neighbor: "tor2", Address: "10.77.0.253", AS: 64513, Why: "it refuses connections to TCP port 179", Remedy: "start BGP on the router", Announced: []string{}},
+		},
 		Parameters: []api.ParameterStatus{{Name: "disabled", OldName: "MulticastClusterDisabled", Type: "true or false", Value: "false", Source: api.FromDefault, Default: "false", Writable: true}},
 		Overrides: []api.OverrideStatus{{Network: "lan", Parameter: "address", Value: "239.255.7.9", File: "239.1.1.1", SetOn: "b", SetAt: at,
 			Text: "network lan: address is 239.255.7.9 by hand, set on host b at 2026-03-01T12:00:00Z (the file says 239.1.1.1)", Undo: "muster network set lan address="}},
@@ -111,6 +115,9 @@ func sampleVIPs() []api.VIPStatus {
 	return []api.VIPStatus{
 		{Name: "dns", Address: "10.77.0.101/24", Delivery: "igmp", MAC: "01:00:5e:7f:00:65", Group: "239.255.0.101", FormerMAC: "02:bf:0a:4d:00:65", Rules: []api.RuleStatus{
 			{Protocol: "udp", Ports: "53", Handling: "shared", Priority: []string{}, Affinity: "client", Orders: none, Quorum: "majority", QuorumWhy: "2 of 4 votes: more than half are needed", Owners: []api.OwnerShare{{Host: "", Buckets: 4096, Percent: 100}}},
+		}},
+		{Name: "edge", Address: "203.0.113.10/32", Interface: "eth0", Delivery: "routed", Rules: []api.RuleStatus{
+			{Protocol: "tcp", Ports: "80", Handling: "shared", Priority: []string{}, Affinity: "none", Orders: none, Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{{Host: "a", Buckets: 4096, Percent: 100}}},
 		}},
 		{Name: "web", Address: "10.77.0.100/24", Interface: "eth0", Delivery: "directed", Director: "a", Rules: []api.RuleStatus{
 			{Protocol: "tcp", Ports: "80,443", Handling: "shared", Priority: []string{}, Affinity: "none", Orders: none, Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{

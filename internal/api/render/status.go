@@ -18,6 +18,7 @@ func Status(w io.Writer, s api.Status) {
 	for _, v := range s.VIPs {
 		vip(w, v, s.Host)
 	}
+	routers(w, s)
 	checks(w, s)
 	kernel(w, s)
 	overrides(w, s.Overrides)
@@ -125,7 +126,11 @@ func sameConfig(h api.HostStatus) string {
 }
 
 func vip(w io.Writer, v api.VIPStatus, self string) {
-	fmt.Fprintf(w, "\nVIP %s  %s on %s, answered by %s\n", plain(v.Name), plain(v.Address), or(v.Interface, "unknown interface"), or(v.Director, "nobody"))
+	by := "answered by " + or(v.Director, "nobody")
+	if v.Delivery == "routed" {
+		by = "announced to routers"
+	}
+	fmt.Fprintf(w, "\nVIP %s  %s on %s, %s\n", plain(v.Name), plain(v.Address), or(v.Interface, "unknown interface"), by)
 	delivery(w, v)
 	for _, r := range v.Rules {
 		fmt.Fprintf(w, "  %s %s  %s, %s\n", plain(r.Protocol), plain(r.Ports), handling(r), readiness(r, self))
