@@ -35,6 +35,10 @@ type Config struct {
 	BGP         BGP
 	Warnings    Problems // what of the file is not followed, or will hardly be meant
 	Digest      Digest   // of the meaning of the file: comments, order of keys and spelling of durations do not count
+
+	// Effective lists every value as it is in use, also those that the file does not mention, in the order of the file's reference. Hosts need not agree
+	// on it: two files of one meaning may differ in what they mention.
+	Effective []Effective
 }
 
 // Digest identifies a configuration's meaning.

@@ -53,6 +53,7 @@ func TestDigestSeesEveryField(t *testing.T) {
 		"Warning":      "for people",
 		"Lenient":      "says only what may be set by hand",
 		"Warnings":     "for people",
+		"Effective":    "for people",
 	}
 	text := strings.Replace(good, "checks:", "checks:\n  tcp: {tcp: {address: \"127.0.0.1:21\"}}", 1)
 	text = strings.Replace(text, "vips:", "heartbeat: {networks: {cross: {interface: eth1, multicast: {address: 239.255.7.9}}}}\nbgp: {as: 64512, neighbors: {tor1: {address: 10.77.0.254, as: 64513}}}\nvips:", 1)

@@ -54,6 +54,7 @@ func Parse(path string, data []byte) (*Config, error) {
 	}
 	c := build(path, filepath.Dir(base), f, d.has)
 	c.Warnings = inOrder(d.warnings)
+	c.Effective = effectiveOf(f, d.has, c)
 	return c, nil
 }
 

@@ -42,6 +42,7 @@ func TestLoadGivesTheFarm(t *testing.T) {
 		}},
 		Digest: c.Digest,
 	}
+	c.Effective = nil // TestEffectiveValues
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
