@@ -295,6 +295,9 @@ func TestAnswersGolden(t *testing.T) {
 		{"rule-disable", []string{"rule", "disable", "10.77.0.101:53/udp"}},
 		{"rule-enable.json", []string{"rule", "enable", "web:80", "--json"}},
 		{"rule-show", []string{"rule", "show"}},
+		{"params", []string{"params"}},
+		{"params-one", []string{"params", "b"}},
+		{"params.json", []string{"params", "a", "--json"}},
 		{"rule-show.json", []string{"rule", "show", "web:443", "--json"}},
 		{"reload", []string{"reload"}},
 	}

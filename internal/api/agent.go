@@ -21,6 +21,8 @@ type Agent interface {
 	Status(ctx context.Context) (Status, error)
 	// Explain says which host gets a client, and why.
 	Explain(ctx context.Context, request ExplainRequest) (Explanation, error)
+	// Params lists every parameter as this host uses it.
+	Params(ctx context.Context) (Params, error)
 	// OrderHost gives an order to a host. It returns when the hosts that are heard know it, or after some seconds.
 	OrderHost(ctx context.Context, order HostOrder) (OrderAnswer, error)
 	// OrderRule gives an order about a rule, in the same way.

@@ -75,6 +75,7 @@ func register(a huma.API, agent Agent) {
 	stream(a, agent)
 	registerKeys(a, agent)
 	registerOrders(a, agent)
+	registerParams(a, agent)
 	ask(a, "/v1/settings", "set", "Set parameters of a network by hand on all hosts", func(ctx context.Context, in *settingsInput) (SettingsAnswer, error) {
 		return agent.SetNetwork(ctx, SettingsRequest(in.Body))
 	})

@@ -69,6 +69,9 @@ func (f *Fake) Explain(_ context.Context, r api.ExplainRequest) (api.Explanation
 	return f.Explained, f.note("explain %s:%d/%s %s:%d", r.VIP, r.VIPPort, r.Protocol, r.Client, r.Port)
 }
 
+// Params implements api.Agent.
+func (f *Fake) Params(context.Context) (api.Params, error) { return SampleParams(), nil }
+
 // OrderHost implements api.Agent.
 func (f *Fake) OrderHost(_ context.Context, o api.HostOrder) (api.OrderAnswer, error) {
 	return f.Ordered, f.note("%s %s %v", o.Verb, o.Host, o.Deadline)

@@ -153,3 +153,19 @@ func Unknown() api.Status {
 		VIPs:   []api.VIPStatus{{Name: "web", Address: "10.77.0.100/24", Rules: []api.RuleStatus{{Protocol: "tcp", Ports: "80", Affinity: "none"}}}},
 	}
 }
+
+// SampleParams has a parameter from each source.
+func SampleParams() api.Params {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return api.Params{Host: "a", Config: "1a2b3c4d5e6f", Differ: []string{"b"}, Parameters: []api.EffectiveParameter{
+		{About: "cluster", Name: "cluster", Value: "shop", Source: api.FromFile},
+		{About: "cluster", Name: "heartbeat.interval", Value: "20ms", Source: api.FromDefault},
+		{About: "host a", Name: "weight", Value: "1", Source: api.FromDefault},
+		{About: "host b", Name: "weight", Value: "2", Source: api.FromFile},
+		{About: "network lan", Name: "address", Value: "239.255.7.9", Source: api.FromCluster},
+		{About: "rule web:80", Name: "affinity", Value: "none", Source: api.FromFile},
+		{About: "host a", Name: "order", Value: "started", Source: api.FromDefault},
+		{About: "host b", Name: "order", Value: "stopped", Source: api.FromOverride, SetOn: "a", SetAt: &at, Undo: "muster host resume b"},
+		{About: "rule web:80", Name: "order", Value: "drained", Source: api.FromOverride, SetAt: &at, Undo: "muster rule enable web:80"},
+	}}
+}

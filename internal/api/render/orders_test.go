@@ -21,6 +21,8 @@ func TestOrdersGolden(t *testing.T) {
 		{"host-empty", func(w io.Writer) { Host(w, api.Status{}, api.HostStatus{}) }},
 		{"rules", func(w io.Writer) { Rules(w, sample.VIPs, "a") }},
 		{"rules-empty", func(w io.Writer) { Rules(w, nil, "") }},
+		{"params", func(w io.Writer) { Params(w, apitest.SampleParams()) }},
+		{"params-empty", func(w io.Writer) { Params(w, api.Params{}) }},
 		{"ordered", func(w io.Writer) {
 			Ordered(w, api.OrderAnswer{Have: []string{"a"}, Lacking: []string{"b"}, Silent: []string{"c"}, NotKept: "no space left on device"}, "host b is stopped")
 		}},
