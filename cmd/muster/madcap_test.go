@@ -297,7 +297,7 @@ func (l *leasing) testFiles(t *testing.T) {
 func (l *leasing) testIPv6(t *testing.T) {
 	for _, host := range []string{"a", "c1"} {
 		address := map[string]string{"a": "fd00:77::1/64", "c1": "fd00:77::c1/64"}[host]
-		if out, err := l.Node(host).Exec(t.Context(), "ip", "addr", "add", address, "dev", "eth0", "nodad").CombinedOutput(); err != nil {
+		if out, err := l.Node(host).Exec(t.Context(), "ip", "addr", "replace", address, "dev", "eth0", "nodad").CombinedOutput(); err != nil {
 			t.Fatalf("ip: %v\n%s", err, out)
 		}
 	}
