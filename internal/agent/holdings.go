@@ -45,9 +45,19 @@ func (h *host) scanned(s scan, err error) {
 			h.speak() // the others stop asking us
 		}
 		if h.shares.view.Epoch > 0 && h.shares.holding() {
-			h.askScan(scanPause)
+			h.askScan(h.nextLook())
 		}
 	})
+}
+
+// nextLook is how long the next look at connections can wait: clients that are remembered are forgotten more slowly than connections end.
+func (h *host) nextLook() time.Duration {
+	for rule := range h.shares.rules {
+		if n := h.connectionsHeld(rule); n == nil || *n > 0 || h.shares.rules[rule].mine.Unknown {
+			return scanPause
+		}
+	}
+	return rememberPause
 }
 
 // checked takes a check's new state into the loop.

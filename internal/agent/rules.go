@@ -18,3 +18,26 @@ func ruleSays(cfg *config.Config, i int) api.RuleStatus {
 	}
 	return s
 }
+
+// countClients fills in how many clients of each rule this host remembers. When the kernel cannot say, that is not known.
+func (h *host) countClients(s *api.Status) {
+	clients, err := h.filter.Clients()
+	if err != nil {
+		h.log.Warn("cannot read which clients are remembered", "err", err)
+		return
+	}
+	count := map[int]int{}
+	for _, c := range clients {
+		count[c.Rule]++
+	}
+	rule := 0
+	for v := range s.VIPs { // rules are numbered in this order
+		for r := range s.VIPs[v].Rules {
+			if s.VIPs[v].Rules[r].AffinityTimeout > 0 {
+				n := count[rule]
+				s.VIPs[v].Rules[r].Remembers = &n
+			}
+			rule++
+		}
+	}
+}

@@ -18,6 +18,9 @@ const (
 	scanDelay = 5 * time.Millisecond
 	// scanPause is between looks while connections remain in others' buckets: they end slowly, a look costs milliseconds.
 	scanPause = 500 * time.Millisecond
+	// rememberPause is between looks while only clients are remembered there: a full table of them takes 30 ms to read, and that its
+	// buckets are announced for some seconds too long costs the others a look for a socket.
+	rememberPause = 5 * time.Second
 	// cookieLife is how long a SYN cookie that this host has sent may come back (two periods of the kernel's cookie clock).
 	cookieLife = 2 * time.Minute
 )

@@ -28,8 +28,9 @@ func (h *host) Status(ctx context.Context) (api.Status, error) {
 	if !h.do(ctx, func() { s = h.status(time.Now()) }) {
 		return s, fmt.Errorf("%w: the agent is stopping", api.ErrConflict)
 	}
-	// Counters come from the kernel: not in the loop's time.
+	// Counters and clients come from the kernel: not in the loop's time.
 	s.Filter.Counters = h.filterCounters()
+	h.countClients(&s)
 	return s, nil
 }
 

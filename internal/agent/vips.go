@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/delivery"
@@ -166,7 +165,7 @@ func setup(cfg *config.Config, self uint8, links []vip.Interface, ways []way) fi
 			Answer: ways[i].now.MAC, Taken: ways[i].macs()})
 	}
 	for _, r := range cfg.Rules {
-		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r), Remember: r.Remember.Truncate(time.Second)}
+		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r), Remember: r.Remember}
 		for _, p := range r.Ports {
 			rule.Ports = append(rule.Ports, filter.PortRange{First: p.First, Last: p.Last})
 		}

@@ -136,6 +136,7 @@ type RuleStatus struct {
 	AffinityIPv4    int               `json:"affinity_ipv4" doc:"With affinity network, the bits of an IPv4 address that count; 0 otherwise."`
 	AffinityIPv6    int               `json:"affinity_ipv6" doc:"With affinity network, the bits of an IPv6 address that count; 0 otherwise."`
 	AffinityTimeout float64           `json:"affinity_timeout_s" doc:"Seconds for which a client's host is remembered after it was last seen; 0: not at all."`
+	Remembers       *int              `json:"remembers" doc:"Clients, or networks of clients, that the answering host remembers and would serve again; null: not known, or the rule remembers none."`
 	Quorum          string            `json:"quorum" doc:"What a view must have for the rule to be served in it." enum:"none,majority,witness"`
 	HasQuorum       bool              `json:"has_quorum" doc:"Whether the view of the answering host has it; if not, the rule accepts nothing new here."`
 	QuorumWhy       string            `json:"quorum_why" doc:"The votes behind that, in words; empty when the rule needs no quorum."`

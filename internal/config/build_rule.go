@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"time"
 
 	"github.com/muster-ha/muster/internal/delivery"
 )
@@ -41,7 +42,7 @@ func (c *Config) buildRule(vip int, f FileRule) Rule {
 		r.Net4, r.Net6 = f.AffinityNetwork.IPv4, f.AffinityNetwork.IPv6
 	}
 	if r.Handling != Refuse {
-		r.Remember = f.AffinityTimeout
+		r.Remember = f.AffinityTimeout.Truncate(time.Second) // the filter counts seconds
 	}
 	return r
 }

@@ -8,10 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestBucketIsTheSameInC marks each bucket by the pair of hosts that it forwards to, and reads from the forwarded frame
-// which one the program used.
-func TestBucketIsTheSameInC(t *testing.T) {
-	b := newBench(t)
+// bucketsOfC marks each bucket by the pair of hosts that it forwards to, and reads from the forwarded frame which one the program used.
+func bucketsOfC(t *testing.T, b *bench) func(rule int, p packet) uint16 {
 	var words [buckets]uint32
 	high, low := words, words
 	for i := range words {
@@ -23,7 +21,7 @@ func TestBucketIsTheSameInC(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ask := func(rule int, p packet) uint16 {
+	return func(rule int, p packet) uint16 {
 		b.f.SetSlots(rule, &high)
 		_, _, out := b.run(ingress, p.frame())
 		n := uint16(out[5]) << 6
@@ -31,6 +29,11 @@ func TestBucketIsTheSameInC(t *testing.T) {
 		_, _, out = b.run(ingress, p.frame())
 		return n | uint16(out[5])
 	}
+}
+
+func TestBucketIsTheSameInC(t *testing.T) {
+	b := newBench(t)
+	ask := bucketsOfC(t, b)
 	rapid.Check(t, func(t *rapid.T) {
 		a := netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address")))
 		port := rapid.Uint16().Draw(t, "port")
@@ -40,6 +43,34 @@ func TestBucketIsTheSameInC(t *testing.T) {
 		}
 		if got, want := ask(1, fromClient(udp, client)), (Hash{}).Bucket(a, port); got != want {
 			t.Errorf("by address: C says %d, Go %d", got, want)
+		}
+	})
+}
+
+func TestBucketOfANetworkIsTheSameInC(t *testing.T) {
+	b := newBench(t)
+	ask := bucketsOfC(t, b)
+	vips := []VIP{{Address: testVIP, Interface: b.ifindex, MAC: ownMAC}, {Address: vip6, Interface: b.ifindex, MAC: ownMAC}}
+	rapid.Check(t, func(t *rapid.T) {
+		h := Hash{Net4: rapid.IntRange(1, 32).Draw(t, "bits of IPv4"), Net6: rapid.IntRange(1, 128).Draw(t, "bits of IPv6")}
+		rules := []Rule{{VIP: 0, Ports: []PortRange{{testPort, testPort}}, Protocol: ProtocolBoth, Hash: h}, {VIP: 1, Ports: []PortRange{{testPort, testPort}}, Protocol: ProtocolBoth, Hash: h}}
+		if err := b.f.Configure(Setup{VIPs: vips, Rules: rules}); err != nil {
+			t.Fatal(err)
+		}
+		a4 := netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "IPv4")))
+		a6 := netip.AddrFrom16([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "IPv6")))
+		for rule, p := range []packet{fromClient(func(p *packet) { p.src = a4 }, flags(syn)), fromClient6(func(p *packet) { p.src = a6 }, flags(syn))} {
+			if got, want := ask(rule, p), h.Bucket(p.src, p.sport); got != want {
+				t.Errorf("%v: C says %d, Go %d", p.src, got, want)
+			}
+			bits := h.Net4
+			if rule == 1 {
+				bits = h.Net6
+			}
+			network, _ := p.src.Prefix(bits)
+			if got, want := h.Bucket(p.src, 1), h.Bucket(network.Addr(), 2); got != want {
+				t.Errorf("%v is in bucket %d, its network %v in %d", p.src, got, network, want)
+			}
 		}
 	})
 }

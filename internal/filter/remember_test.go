@@ -241,3 +241,18 @@ func TestMemoryOfClientsIsBounded(t *testing.T) {
 		t.Errorf("%d of %d clients are remembered (the last one: %v), want the newest, at most %d", len(list), most+most/8, last, most)
 	}
 }
+
+func BenchmarkClients(b *testing.B) {
+	bench := newBench(b)
+	bench.remembering(testVIP)
+	for n := range uint32(60_000) {
+		if err := bench.f.Remember(1, []netip.Addr{addr4(0x0b000000 + n)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		if list, err := bench.f.Clients(); err != nil || len(list) < 50_000 {
+			b.Fatal(len(list), err)
+		}
+	}
+}

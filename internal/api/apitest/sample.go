@@ -123,7 +123,7 @@ func sampleVIPs() []api.VIPStatus {
 			{Protocol: "tcp", Ports: "80,443", Handling: "shared", Priority: []string{}, Affinity: "none", Orders: none, Quorum: "none", HasQuorum: true, Ready: true, ConnectionsHeld: new(0), Owners: []api.OwnerShare{
 				{Host: "a", Buckets: 2731, Percent: 66.7}, {Host: "b", Buckets: 1365, Percent: 33.3}}},
 			{Protocol: "tcp", Ports: "8000-8010", Handling: "single", Priority: []string{"b", "a"}, Affinity: "network", AffinityIPv4: 24, AffinityIPv6: 64,
-				AffinityTimeout: 1200, Orders: []api.RuleOrderStatus{
+				AffinityTimeout: 1200, Remembers: new(12), Orders: []api.RuleOrderStatus{
 					{State: "drained", SetOn: "a", SetAt: at, Undo: "muster rule enable web:8000"}, {Host: "b", State: "enabled", SetAt: at, Undo: "muster rule enable web:8000"}},
 				Quorum: "witness", HasQuorum: true, QuorumWhy: "2 of 4 votes and the witness", Ready: false, ConnectionsHeld: new(7), Owners: []api.OwnerShare{
 					{Host: "b", Buckets: 4096, Percent: 100}}},

@@ -26,3 +26,14 @@ func handling(r api.RuleStatus) string {
 	}
 	return plain(r.Handling) + ", " + text
 }
+
+// memory says how many clients the answering host remembers, of a rule that remembers them.
+func memory(r api.RuleStatus) string {
+	switch {
+	case r.AffinityTimeout == 0:
+		return ""
+	case r.Remembers == nil:
+		return ", clients remembered unknown"
+	}
+	return fmt.Sprintf(", %d clients remembered", *r.Remembers)
+}

@@ -133,7 +133,7 @@ func vip(w io.Writer, v api.VIPStatus, self string) {
 	fmt.Fprintf(w, "\nVIP %s  %s on %s, %s\n", plain(v.Name), plain(v.Address), or(v.Interface, "unknown interface"), by)
 	delivery(w, v)
 	for _, r := range v.Rules {
-		fmt.Fprintf(w, "  %s %s  %s, %s\n", plain(r.Protocol), plain(r.Ports), handling(r), readiness(r, self))
+		fmt.Fprintf(w, "  %s %s  %s, %s%s\n", plain(r.Protocol), plain(r.Ports), handling(r), readiness(r, self), memory(r))
 		quorum(w, r)
 		for _, o := range r.Orders {
 			fmt.Fprintf(w, "    order: %s\n", ruleOrder(o))
