@@ -13,7 +13,7 @@ import (
 // filterStatus is the filter as the loop knows it; the counters are read apart.
 func (h *host) filterStatus(time.Time) api.FilterStatus {
 	lease := max(0, float64(h.filter.Lease()-filter.BootTime())/float64(time.Millisecond))
-	return api.FilterStatus{Armed: !h.mute() && lease > 0, Hook: h.filter.Hook(), LeaseMS: &lease}
+	return api.FilterStatus{Armed: !h.mute() && lease > 0, Hook: h.filter.Hook(), Accelerated: h.acceleratedLinks(), LeaseMS: &lease}
 }
 
 // filterCounters reads the kernel's counters; none when they cannot be read.

@@ -30,6 +30,7 @@ type sight struct {
 	broken  error          // what is wrong with the filter
 	links   []vip.Interface
 	missing error // why there are no links
+	early   []accelerated
 }
 
 // heal looks from time to time, and when the kernel says that something has changed, whether the host still is as the agent made it, and
@@ -100,6 +101,9 @@ func (h *host) look(ctx context.Context) (s sight, ok bool) {
 		s.links, s.missing = findLinks(s.config, known) // by an address that was not there, perhaps
 	}
 	s.broken = h.filter.Healthy()
+	if s.missing == nil {
+		s.early = accelerate(h.filter, s.config, s.links)
+	}
 	return s, true
 }
 
@@ -122,6 +126,7 @@ func (h *host) healed(s sight) {
 	}
 	h.follow(s, now)
 	h.rearm(s.broken, now)
+	h.accelerates(s.early, now)
 	h.forgetFormer(now)
 	h.refresh()
 }

@@ -68,6 +68,7 @@ type host struct {
 	tie             tie
 	quorate         [member.Needs]bool       // what the view that is installed has, as told last
 	drift           drifts                   // what was found changed lately
+	early           []accelerated            // what became of the interfaces that are to drop in the driver
 	known           map[string]vip.Interface // where the VIPs' interfaces were found last, by VIP; replaced, never changed
 	epochWriter     chan uint64
 	late            lateness

@@ -20,6 +20,9 @@ type kernel interface {
 	Healthy() error
 	Mend() error
 	Hook() string
+	Accelerate(ifindex int) (put bool, err error)
+	Decelerate(ifindex int) error
+	Accelerated() []int
 	Counters() (filter.Counters, error)
 	SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error
 	SetDirector(vip int, on bool) error
@@ -47,6 +50,9 @@ func (noKernel) Detach(int) error                             { return nil }
 func (noKernel) Interfaces() ([]int, error)                   { return nil, nil }
 func (noKernel) Healthy() error                               { return nil }
 func (noKernel) Mend() error                                  { return nil }
+func (noKernel) Accelerate(int) (bool, error)                 { return false, nil }
+func (noKernel) Decelerate(int) error                         { return nil }
+func (noKernel) Accelerated() []int                           { return nil }
 func (noKernel) Hook() string                                 { return "" }
 func (noKernel) Counters() (filter.Counters, error)           { return filter.Counters{}, nil }
 func (noKernel) SetPeer(int, uint8, net.HardwareAddr) error   { return nil }

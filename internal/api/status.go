@@ -172,10 +172,11 @@ type Transcript struct {
 
 // FilterStatus is the filter in the kernel.
 type FilterStatus struct {
-	Armed    bool              `json:"armed" doc:"Whether the programs are attached and the lease is running."`
-	Hook     string            `json:"hook" doc:"How they are attached: tcx or clsact; empty: not attached."`
-	LeaseMS  *float64          `json:"lease_ms" doc:"Milliseconds for which the kernel still accepts new connections by itself; 0: lapsed; null: not known."`
-	Counters map[string]uint64 `json:"counters" doc:"Packets by decision since the filter was loaded."`
+	Armed       bool              `json:"armed" doc:"Whether the programs are attached and the lease is running."`
+	Hook        string            `json:"hook" doc:"How they are attached: tcx or clsact; empty: not attached."`
+	Accelerated []string          `json:"accelerated,omitempty" doc:"Interfaces whose driver drops early what the filter would drop."`
+	LeaseMS     *float64          `json:"lease_ms" doc:"Milliseconds for which the kernel still accepts new connections by itself; 0: lapsed; null: not known."`
+	Counters    map[string]uint64 `json:"counters" doc:"Packets by decision since the filter was loaded."`
 }
 
 // PeerState is how another host is heard on one network.

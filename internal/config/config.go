@@ -105,6 +105,8 @@ type VIP struct {
 	Interface string       // empty: the interface that is on the address's subnet
 	Delivery  delivery.Mode
 	Rules     []int // indexes into Config.Rules
+	// Accelerate: drop in the driver, where it can.
+	Accelerate bool `json:",omitempty"`
 }
 
 // Check is a probe of something on this host.

@@ -19,6 +19,7 @@ type direction string
 const (
 	ingress direction = "ingress"
 	egress  direction = "egress"
+	early   direction = "xdp" // before ingress, where an interface is accelerated
 )
 
 // directions in the order of attaching: the guard is there before the first packet is accepted.
@@ -66,14 +67,14 @@ func (f *Filter) attach(ifindex int) (attachment, error) {
 
 // Detach takes the programs off an interface, an earlier agent's too. One that has none is no error.
 func (f *Filter) Detach(ifindex int) error {
+	err := f.Decelerate(ifindex)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var err error
 	if a, ok := f.attached[ifindex]; ok {
 		delete(f.attached, ifindex)
-		err = a.detach()
+		err = errors.Join(err, a.detach())
 	} else if f.pinDir != "" {
-		err = removeAttachment(f.pinDir, ifindex)
+		err = errors.Join(err, removeAttachment(f.pinDir, ifindex))
 	}
 	if err != nil {
 		return fmt.Errorf("detach filter from interface %d: %w", ifindex, err)
@@ -172,10 +173,15 @@ func adoptLink(path string, ifindex int, p *ebpf.Program) (link.Link, error) {
 // linkedTo is the interface of a link, 0 when it is gone.
 func linkedTo(l link.Link) int {
 	info, err := l.Info()
-	if err != nil || info.TCX() == nil {
+	switch {
+	case err != nil:
 		return 0
+	case info.TCX() != nil:
+		return int(info.TCX().Ifindex)
+	case info.XDP() != nil:
+		return int(info.XDP().Ifindex)
 	}
-	return int(info.TCX().Ifindex)
+	return 0
 }
 
 func (t *tcx) healthy() error {

@@ -36,6 +36,26 @@ type skbContext struct {
 	_       [148]byte
 }
 
+// xdpContext is struct xdp_md.
+type xdpContext struct {
+	_       uint32
+	End     uint32
+	_       uint32
+	Ifindex uint32
+	_       [8]byte
+}
+
+// xdpHeadroom is enough for what the kernel may give back besides a frame.
+const xdpHeadroom = 256
+
+// context is what a program is told of a frame beside its bytes.
+func (b *bench) context(d direction, frame []byte) any {
+	if d == early {
+		return &xdpContext{End: uint32(len(frame)), Ifindex: uint32(b.ifindex)}
+	}
+	return &skbContext{Ifindex: uint32(b.ifindex)}
+}
+
 // bench is a filter on an interface that goes nowhere, of host 0 of three, for packets by BPF_PROG_TEST_RUN.
 type bench struct {
 	*node
@@ -98,7 +118,7 @@ func (b *bench) run(d direction, frame []byte) (verdict uint32, counted []Reason
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	o := &ebpf.RunOptions{Data: frame, DataOut: make([]byte, len(frame)+64), Context: &skbContext{Ifindex: uint32(b.ifindex)}}
+	o := &ebpf.RunOptions{Data: frame, DataOut: make([]byte, len(frame)+xdpHeadroom), Context: b.context(d, frame)}
 	b.do(func() (err error) {
 		verdict, err = b.f.programs[d].Run(o)
 		return err

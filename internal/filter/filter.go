@@ -34,6 +34,7 @@ type Filter struct {
 	pinDir string
 	log    *slog.Logger
 	clsact bool
+	early  accelerator
 
 	mu       sync.RWMutex // Lock to change the setup or attachments or to close, RLock for all else
 	maps     map[string]*ebpf.Map
@@ -71,7 +72,7 @@ func Open(o Options) (*Filter, error) {
 	if o.MaxRules > 0 {
 		spec.Maps[filterMapSlots].MaxEntries = uint32(o.MaxRules)
 	}
-	f := &Filter{pinDir: o.PinDir, log: o.Log, clsact: o.clsact, attached: map[int]attachment{}}
+	f := &Filter{pinDir: o.PinDir, log: o.Log, clsact: o.clsact, attached: map[int]attachment{}, early: accelerator{on: map[int]earlyLink{}}}
 	if err := f.load(spec); err != nil {
 		f.release()
 		return nil, err
@@ -140,9 +141,9 @@ func (f *Filter) mapAll() (err error) {
 
 // Close ends the use of the filter by this process. What is pinned goes on; without a pin directory everything is undone.
 func (f *Filter) Close() error {
+	errs := []error{f.early.close(f.pinDir)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var errs []error
 	for ifindex, a := range f.attached {
 		if f.pinDir == "" {
 			errs = append(errs, a.detach())

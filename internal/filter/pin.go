@@ -154,6 +154,7 @@ func Remove(pinDir string) error {
 func removeAttachment(pinDir string, ifindex int) error {
 	pin := func(kind string) string { return filepath.Join(pinDir, pinName(kind, ifindex)) }
 	var errs []error
+	errs = append(errs, removeLink(pin(pinEarly)))
 	for _, d := range directions() {
 		errs = append(errs, removeLink(pin(string(d))))
 	}

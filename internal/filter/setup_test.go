@@ -105,7 +105,7 @@ func TestWhatStaysIsNeverAbsent(t *testing.T) {
 				done <- n
 				return
 			default:
-				_ = b.time(b.f.programs[ingress], fromClient().frame())
+				_ = b.time(b.f.programs[ingress], ingress, fromClient().frame())
 				n++
 			}
 		}

@@ -24,19 +24,21 @@ func TestFilterObjectsAreCurrent(t *testing.T) {
 		return
 	}
 	made := t.TempDir()
-	line := regexp.MustCompile(`(?m)^//go:generate go tool bpf2go (.*)$`).FindStringSubmatch(read(t, filterDir+"/gen.go"))
-	if line == nil {
+	lines := regexp.MustCompile(`(?m)^//go:generate go tool bpf2go (.*)$`).FindAllStringSubmatch(read(t, filterDir+"/gen.go"), -1)
+	if lines == nil {
 		t.Fatal("no bpf2go in gen.go")
 	}
-	cmd := exec.Command("sh", "-c", "go tool bpf2go -output-dir "+made+" "+line[1])
-	cmd.Dir = filepath.Join(root, filterDir)
-	cmd.Env = append(os.Environ(), "GOPACKAGE=filter")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("bpf2go: %v\n%s", err, out)
+	for _, line := range lines {
+		cmd := exec.Command("sh", "-c", "go tool bpf2go -output-dir "+made+" "+line[1])
+		cmd.Dir = filepath.Join(root, filterDir)
+		cmd.Env = append(os.Environ(), "GOPACKAGE=filter")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("bpf2go: %v\n%s", err, out)
+		}
 	}
 	fresh, err := filepath.Glob(made + "/*")
-	if err != nil || len(fresh) != 2 {
-		t.Fatalf("bpf2go made %v, %v: want an object and its Go file", fresh, err)
+	if err != nil || len(fresh) != 2*len(lines) {
+		t.Fatalf("bpf2go made %v, %v: want an object and its Go file for each of %d sources", fresh, err, len(lines))
 	}
 	for _, path := range fresh {
 		want, err := os.ReadFile(path)

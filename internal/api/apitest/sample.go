@@ -22,7 +22,7 @@ func Sample() api.Status {
 			{Name: "web", State: "up", Since: &at, Last: &api.Transcript{At: at, TookMS: 1.25, Good: true, Text: "GET http://127.0.0.1/\n200 OK"}},
 		},
 		Networks:  sampleNetworks(at),
-		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
+		Filter:    api.FilterStatus{Armed: true, Hook: "tcx", Accelerated: []string{"eth0"}, LeaseMS: new(187.5), Counters: map[string]uint64{"accept": 1200, "forward": 800, "drop": 3}},
 		Datagrams: api.DatagramStatus{Sent: 5000, Accepted: 9800, Refused: map[string]uint64{"replay": 2, "seal": 1}, From: map[string]string{}},
 		BGP: []api.BGPStatus{
 			{Neighbor: "tor1", Address: "10.77.0.254", AS: 64513, Up: true, Since: &at, Announced: []string{"203.0.113.10/32"}},

@@ -229,7 +229,11 @@ func kernel(w io.Writer, s api.Status) {
 	case f.Armed:
 		armed = "armed"
 	}
-	fmt.Fprintf(w, "\nFilter on %s  %s, hook %s, lease %s\n", plain(s.Host), armed, or(f.Hook, "none"), millisOr(f.LeaseMS, unknown))
+	early := ""
+	if len(f.Accelerated) > 0 {
+		early = ", accelerated on " + plain(strings.Join(f.Accelerated, ", "))
+	}
+	fmt.Fprintf(w, "\nFilter on %s  %s, hook %s%s, lease %s\n", plain(s.Host), armed, or(f.Hook, "none"), early, millisOr(f.LeaseMS, unknown))
 	if len(f.Counters) > 0 {
 		fmt.Fprintf(w, "  packets    %s\n", counters(f.Counters))
 	}
