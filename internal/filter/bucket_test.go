@@ -33,15 +33,25 @@ func bucketsOfC(t *testing.T, b *bench) func(rule int, p packet) uint16 {
 
 func TestBucketIsTheSameInC(t *testing.T) {
 	b := newBench(t)
+	b.bucketsAgree(t, fromClient, 4)
+}
+
+func TestIPv6BucketIsTheSameInC(t *testing.T) {
+	b := newBench6(t)
+	b.bucketsAgree(t, fromClient6, 16)
+}
+
+// bucketsAgree draws clients with addresses of so many bytes.
+func (b *bench) bucketsAgree(t *testing.T, packetOf func(...func(*packet)) packet, size int) {
 	ask := bucketsOfC(t, b)
 	rapid.Check(t, func(t *rapid.T) {
-		a := netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address")))
+		a, _ := netip.AddrFromSlice(rapid.SliceOfN(rapid.Byte(), size, size).Draw(t, "address"))
 		port := rapid.Uint16().Draw(t, "port")
 		client := func(p *packet) { p.src, p.sport = a, port }
-		if got, want := ask(0, fromClient(client, flags(syn))), (Hash{ByPort: true}).Bucket(a, port); got != want {
+		if got, want := ask(0, packetOf(client, flags(syn))), (Hash{ByPort: true}).Bucket(a, port); got != want {
 			t.Errorf("by port: C says %d, Go %d", got, want)
 		}
-		if got, want := ask(1, fromClient(udp, client)), (Hash{}).Bucket(a, port); got != want {
+		if got, want := ask(1, packetOf(udp, client)), (Hash{}).Bucket(a, port); got != want {
 			t.Errorf("by address: C says %d, Go %d", got, want)
 		}
 	})
@@ -84,6 +94,8 @@ func TestBucketSpreadsClients(t *testing.T) {
 		{"ports of one address", true, func(i uint32) (netip.Addr, uint16) { return clientIP, uint16(i) }},
 		{"even ports of one address", true, func(i uint32) (netip.Addr, uint16) { return clientIP, uint16(i * 2) }},
 		{"neighbouring addresses", false, func(i uint32) (netip.Addr, uint16) { return addr4(0x0a000000 + i), 0 }},
+		{"neighbouring IPv6 addresses", false, func(i uint32) (netip.Addr, uint16) { return addr6(uint64(i), 1), 0 }},
+		{"one address of each /64", false, func(i uint32) (netip.Addr, uint16) { return addr6(1, uint64(i)), 0 }},
 		{"one address of each /24", false, func(i uint32) (netip.Addr, uint16) { return addr4(0x0a000001 + i<<8), 0 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,13 +123,27 @@ func TestBucketTakesMappedAddressesAsIPv4(t *testing.T) {
 // TestAnyBytesYieldAVerdict throws bytes at both programs that begin like something they look at.
 func TestAnyBytesYieldAVerdict(t *testing.T) {
 	b := newBench(t)
+	b.anyBytes(t, offTCP, [][]byte{
+		fromClient().frame(), fromClient(udp).frame(), fromClient(icmp).frame(), fromClient(options(40)).frame(),
+		arpFrame(everyone, clientMAC, 1, clientIP, testVIP), fromClient(edit(tag)).frame(),
+	})
+}
+
+func TestAnyIPv6BytesYieldAVerdict(t *testing.T) {
+	b := newBench6(t)
+	b.anyBytes(t, offTCP6, [][]byte{
+		fromClient6().frame(), fromClient6(udp).frame(), fromClient6(echo6).frame(), fromClient6(icmpError6(quoted6())).frame(),
+		fromClient6(with(pad(hopByHop, 8), pad(destination, 24), pad(routing, 24))).frame(),
+		fromClient6(func(p *packet) { p.fragment = 0x2000 }).frame(), fromClient6(func(p *packet) { p.fragment = 9 }).frame(),
+		solicitation(), advertisement(), solicitation(func(m *nd) { m.options = nil }),
+	})
+}
+
+// anyBytes edits frames and gives them to both programs, as much as there is after least bytes: the kernel asks for an IP header.
+func (b *bench) anyBytes(t *testing.T, least int, seeds [][]byte) {
 	b.slot(word(0, 1, 2, slotOwn|slotAsk))
 	if err := b.f.SetDirector(0, true); err != nil {
 		t.Fatal(err)
-	}
-	seeds := [][]byte{
-		fromClient().frame(), fromClient(udp).frame(), fromClient(icmp).frame(), fromClient(options(40)).frame(),
-		arpFrame(everyone, clientMAC, 1, clientIP, testVIP), fromClient(edit(tag)).frame(),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		frame := append([]byte{}, rapid.SampledFrom(seeds).Draw(t, "seed")...)
@@ -125,7 +151,7 @@ func TestAnyBytesYieldAVerdict(t *testing.T) {
 		for range rapid.IntRange(0, 8).Draw(t, "edits") {
 			frame[rapid.IntRange(14, len(frame)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
 		}
-		frame = frame[:rapid.IntRange(34, len(frame)).Draw(t, "length")]
+		frame = frame[:rapid.IntRange(least, len(frame)).Draw(t, "length")]
 		for _, d := range directions() {
 			verdict, counted, _ := b.run(d, frame)
 			if verdict != passed && verdict != dropped && verdict != redirected {
@@ -136,6 +162,12 @@ func TestAnyBytesYieldAVerdict(t *testing.T) {
 			}
 		}
 	})
+}
+
+// addr6 is an address of an interface in a network.
+func addr6(iface, network uint64) netip.Addr {
+	b := binary.BigEndian.AppendUint64(nil, 0xfd00<<48|network)
+	return netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint64(b, iface)))
 }
 
 func addr4(n uint32) netip.Addr {

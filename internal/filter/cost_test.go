@@ -1,8 +1,8 @@
 package filter
 
 import (
-	"fmt"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -26,6 +26,13 @@ func BenchmarkFilter(b *testing.B) {
 		{"ask-hit", asking, func(port uint16) packet { return fromClient(func(p *packet) { p.sport = port }) }},
 		{"ask-miss-end", word(0, no, no, slotOwn|slotAsk), func(uint16) packet { return fromClient() }},
 		{"ask-miss-forward", asking, func(uint16) packet { return fromClient() }},
+		{"ipv6-not-ours", own, func(uint16) packet { return fromClient6(func(p *packet) { p.dst = client6 }) }},
+		{"ipv6-established", own, func(uint16) packet { return fromClient6() }},
+		{"ipv6-options", own, func(uint16) packet { return fromClient6(with(pad(hopByHop, 8), pad(destination, 8))) }},
+		{"ipv6-new", own, func(uint16) packet { return fromClient6(flags(syn)) }},
+		{"ipv6-forward", word(1, no, no, 0), func(uint16) packet { return fromClient6() }},
+		{"ipv6-ask-hit", asking, func(port uint16) packet { return fromClient6(func(p *packet) { p.sport = port }) }},
+		{"ipv6-ask-miss-forward", asking, func(uint16) packet { return fromClient6() }},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchmarkCost(b, ingress, c.slot, c.p) })
 	}
@@ -33,20 +40,25 @@ func BenchmarkFilter(b *testing.B) {
 	b.Run("drop", func(b *testing.B) { benchmarkCost(b, ingress, own, unruled) })
 	b.Run("drop-early", func(b *testing.B) { benchmarkCost(b, early, own, unruled) })
 	b.Run("keep-early", func(b *testing.B) { benchmarkCost(b, early, own, func(uint16) packet { return fromClient() }) })
-	b.Run("leaving", func(b *testing.B) {
-		benchmarkCost(b, egress, own, func(uint16) packet { return fromClient(func(p *packet) { p.src, p.dst = p.dst, p.src }) })
-	})
+	back := func(p *packet) { p.src, p.dst = p.dst, p.src }
+	b.Run("leaving", func(b *testing.B) { benchmarkCost(b, egress, own, func(uint16) packet { return fromClient(back) }) })
+	b.Run("ipv6-leaving", func(b *testing.B) { benchmarkCost(b, egress, own, func(uint16) packet { return fromClient6(back) }) })
 }
 
 func benchmarkCost(b *testing.B, d direction, slot uint32, p func(uint16) packet) {
 	h := newBench(b)
+	vip, client := testVIP, clientIP
+	if p(0).src.Is6() {
+		h.setup6()
+		vip, client = vip6, client6
+	}
 	h.slot(slot)
 	h.loadEarly()
 	if d == early {
 		h.ifindex = loopback
 		h.setup()
 	}
-	frame := p(h.connect()).frame()
+	frame := p(h.connect(vip, client)).frame()
 	empty := emptyProgram(b, h.f.programs[d].Type())
 	best, floor := time.Hour, time.Hour
 	for round := 0; b.Loop(); round++ {
@@ -114,20 +126,20 @@ func emptyProgram(t testing.TB, kind ebpf.ProgramType) *ebpf.Program {
 	return p
 }
 
-// connect makes an established connection to the VIP inside the node, whose client comes from clientIP, and returns its port.
-func (b *bench) connect() uint16 {
+// connect makes an established connection to a VIP inside the node, whose client comes from an address, and returns its port.
+func (b *bench) connect(vip, client netip.Addr) uint16 {
 	b.t.Helper()
-	b.bearVIP(testVIP)
-	b.bearVIP(clientIP)
+	b.bearVIP(vip)
+	b.bearVIP(client)
 	var port uint16
 	b.do(func() error {
-		l, err := net.Listen("tcp4", fmt.Sprintf("%s:%d", testVIP, testPort))
+		l, err := net.Listen("tcp", netip.AddrPortFrom(vip, testPort).String())
 		if err != nil {
 			return err
 		}
 		b.t.Cleanup(func() { l.Close() })
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: clientIP.AsSlice()}, Timeout: time.Second}
-		c, err := d.Dial("tcp4", l.Addr().String())
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: client.AsSlice()}, Timeout: time.Second}
+		c, err := d.Dial("tcp", l.Addr().String())
 		if err != nil {
 			return err
 		}

@@ -188,7 +188,7 @@ func TestOnlyWhoIsServedIsNoted(t *testing.T) {
 	if list := b.noted(t); len(list) > 0 {
 		t.Fatalf("noted %v for a SYN and a stray segment", list)
 	}
-	port := b.connect()
+	port := b.connect(testVIP, clientIP)
 	known := fromClient(func(p *packet) { p.sport = port }).frame()
 	b.expect(t, ingress, known, passed, []Reason{AcceptOwner}, nil)
 	if list := b.noted(t); len(list) != 1 || list[0] != (Client{0, netip.MustParseAddr("10.9.0.0")}) {

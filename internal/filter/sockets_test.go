@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // TestConnections counts those to a VIP, over sockets of both families, and no others.
@@ -55,8 +57,12 @@ func TestConnections(t *testing.T) {
 
 // pair connects to a listener and returns the client's end.
 func pair(t *testing.T, l net.Listener, to netip.AddrPort) (netip.AddrPort, error) {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: clientIP.AsSlice()}, Timeout: time.Second}
-	c, err := d.Dial("tcp4", to.String())
+	from := clientIP
+	if to.Addr().Is6() {
+		from = client6
+	}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from.AsSlice()}, Timeout: time.Second}
+	c, err := d.Dial("tcp", to.String())
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -67,6 +73,47 @@ func pair(t *testing.T, l net.Listener, to netip.AddrPort) (netip.AddrPort, erro
 	}
 	t.Cleanup(func() { s.Close() })
 	return netip.MustParseAddrPort(c.LocalAddr().String()), nil
+}
+
+// TestConnectionsOfBothFamilies lists those to VIPs of both in whatever order they are asked for, and no others.
+func TestConnectionsOfBothFamilies(t *testing.T) {
+	addresses := []netip.Addr{testVIP, vip6, netip.MustParseAddr("10.9.0.101"), netip.MustParseAddr("fd00:9::101"), netip.MustParseAddr("fd00:a::100")}
+	n := newNode(t, "host")
+	for _, a := range append([]netip.Addr{clientIP, client6}, addresses...) {
+		n.bearVIP(a)
+	}
+	has := map[netip.Addr]netip.AddrPort{}
+	n.do(func() error {
+		l, err := net.Listen("tcp", ":0")
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { l.Close() })
+		for _, a := range addresses {
+			c, err := pair(t, l, netip.AddrPortFrom(a, uint16(l.Addr().(*net.TCPAddr).Port)))
+			if err != nil {
+				return err
+			}
+			has[a] = c
+		}
+		return nil
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		asked := rapid.SliceOfDistinct(rapid.SampledFrom(addresses), rapid.ID[netip.Addr]).Draw(rt, "VIPs")
+		var got []Conn
+		n.do(func() (err error) {
+			got, err = Connections(asked)
+			return err
+		})
+		if len(got) != len(asked) {
+			rt.Fatalf("asked for %v, got %v", asked, got)
+		}
+		for _, c := range got {
+			if has[c.Local.Addr()] != c.Remote || c.State != Established {
+				rt.Errorf("unexpected %+v", c)
+			}
+		}
+	})
 }
 
 func TestConnectionsInEveryState(t *testing.T) {

@@ -114,7 +114,7 @@ func (n *node) plug(bridge *node, address string) {
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)}
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
 func newBridge(t testing.TB) *node {
@@ -138,7 +138,11 @@ func (n *node) bearVIP(vip netip.Addr) {
 		if err != nil {
 			return err
 		}
-		if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(vip, 32))}); err != nil {
+		a := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(vip, vip.BitLen()))}
+		if vip.Is6() {
+			a.Flags = unix.IFA_F_NODAD // it can be used at once
+		}
+		if err := netlink.AddrAdd(lo, a); err != nil {
 			return err
 		}
 		if err := sysctl("ipv4/conf/all/arp_ignore", "1"); err != nil {
