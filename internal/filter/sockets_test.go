@@ -150,7 +150,7 @@ func TestConnectionsInEveryState(t *testing.T) {
 }
 
 // waitFor polls: what is waited for happens in the kernel, which no synthetic clock reaches.
-func waitFor(t *testing.T, what string, ready func() bool) {
+func waitFor(t testing.TB, what string, ready func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if ready() {

@@ -147,8 +147,12 @@ func TestCookieOfTheOldOwner(t *testing.T) {
 // sequenceOfAnswer sends a SYN and returns the sequence number of the SYN+ACK.
 func (f *farm) sequenceOfAnswer(frame []byte) (sequence uint32) {
 	f.t.Helper()
+	protocol, offProtocol, offTCP := uint16(unix.ETH_P_IP), offIP+9, offTCP
+	if binary.BigEndian.Uint16(frame[12:]) == unix.ETH_P_IPV6 {
+		protocol, offProtocol, offTCP = unix.ETH_P_IPV6, offIP6+6, offTCP6
+	}
 	f.client.do(func() error {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, int(htons(unix.ETH_P_IP)))
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, int(htons(protocol)))
 		if err != nil {
 			return err
 		}
@@ -165,7 +169,7 @@ func (f *farm) sequenceOfAnswer(frame []byte) (sequence uint32) {
 			if err != nil {
 				return err
 			}
-			if n >= offTCP+20 && b[offIP+9] == ProtocolTCP && b[offTCP+13] == syn|ack {
+			if n >= offTCP+20 && b[offProtocol] == ProtocolTCP && b[offTCP+13] == syn|ack {
 				sequence = binary.BigEndian.Uint32(b[offTCP+4:])
 				return nil
 			}
