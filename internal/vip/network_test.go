@@ -92,17 +92,22 @@ func cable(t *testing.T) (host, client space) {
 		attrs := netlink.LinkAttrs{Name: "eth0"}
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(client.handle)})
 	})
-	for s, addr := range map[space]string{host: "10.77.0.1/24", client: "10.77.0.201/24"} {
+	for s, addrs := range map[space][2]string{host: {"10.77.0.1/24", "fd00:77::1/64"}, client: {"10.77.0.201/24", "fd00:77::201/64"}} {
 		s.do(func() error {
 			l, err := netlink.LinkByName("eth0")
 			if err != nil {
 				return err
 			}
-			a, err := netlink.ParseAddr(addr)
+			a, err := netlink.ParseAddr(addrs[0])
 			if err != nil {
 				return err
 			}
-			return errors.Join(netlink.AddrAdd(l, a), netlink.LinkSetUp(l))
+			a6, err := netlink.ParseAddr(addrs[1])
+			if err != nil {
+				return err
+			}
+			a6.Flags = unix.IFA_F_NODAD
+			return errors.Join(netlink.AddrAdd(l, a), netlink.AddrAdd(l, a6), netlink.LinkSetUp(l))
 		})
 	}
 	host.carrier("eth0")
