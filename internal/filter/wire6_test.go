@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,25 +12,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newFarm6 is a farm whose VIP is the IPv6 one, served by whoever listens on IPv6 too.
-func newFarm6(t *testing.T, hosts int) *farm {
+// newFarm6 is a farm whose VIP is the IPv6 one. all: every host takes in multiMAC, and the client knows the VIP by it.
+func newFarm6(t *testing.T, hosts int, all bool) *farm {
 	t.Helper()
 	f := newFarm(t, farmOptions{hosts: hosts})
 	f.client.add6(client6)
 	for i, h := range f.hosts {
 		h.add6(addr6(uint64(i+1), 9<<32)) // fd00:9::1 and so on
 		h.bearVIP(vip6)
+		v := VIP{Address: vip6, Interface: h.ifindex, MAC: h.mac}
+		if all {
+			v.Answer, v.Taken = multiMAC, []net.HardwareAddr{multiMAC}
+		}
 		h.do(func() error {
-			return h.f.Configure(Setup{Self: uint8(i), VIPs: []VIP{{Address: vip6, Interface: h.ifindex, MAC: h.mac}},
+			return h.f.Configure(Setup{Self: uint8(i), VIPs: []VIP{v},
 				Rules: []Rule{
-					{VIP: 0, Ports: []PortRange{{testPort, testPort}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
-					{VIP: 0, Ports: []PortRange{{53, 53}}, Protocol: ProtocolUDP},
+					{VIP: 0, Ports: []PortRange{{testPort, testPort + 1}}, Protocol: ProtocolTCP, Hash: Hash{ByPort: true}},
+					{VIP: 0, Ports: []PortRange{{spreadPort, spreadPort}}, Protocol: ProtocolUDP, Hash: Hash{ByPort: true}},
 				}})
 		})
 		h.do(func() error { return h.f.SetDirector(0, i == 0) })
-		h.listen6()
+		h.listen6(testPort, echo)
+	}
+	if all {
+		f.client.fix6(vip6, multiMAC)
 	}
 	return f
+}
+
+// fix6 makes a node send to a MAC whatever neighbours say.
+func (n *node) fix6(a netip.Addr, mac net.HardwareAddr) {
+	n.t.Helper()
+	n.do(func() error {
+		return netlink.NeighSet(&netlink.Neigh{LinkIndex: n.ifindex, Family: netlink.FAMILY_V6, IP: a.AsSlice(), HardwareAddr: mac, State: netlink.NUD_PERMANENT})
+	})
 }
 
 // own6 is own for the two rules of newFarm6.
@@ -44,30 +60,38 @@ func (f *farm) own6(slot func(host, bucket int) uint32) {
 	}
 }
 
-// add6 gives a node an address that it can use when the function returns: the kernel wants to have noticed the cable.
+// add6 gives a node an address that it can use when the function returns.
 func (n *node) add6(a netip.Addr) {
 	n.t.Helper()
-	n.do(func() error {
-		l, err := netlink.LinkByName("eth0")
-		if err != nil {
+	n.do(func() error { return address("eth0", netip.PrefixFrom(a, 64)) })
+	n.settled("eth0")
+}
+
+// settled waits until an interface has an address of its own making, without which the kernel does not ask for neighbours, and can use all that it
+// has.
+func (n *node) settled(name string) {
+	n.t.Helper()
+	waitFor(n.t, "link-local address on "+name, func() (ready bool) {
+		n.do(func() error {
+			l, err := netlink.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			list, err := netlink.AddrList(l, netlink.FAMILY_V6)
+			tentative := slices.ContainsFunc(list, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 })
+			ready = !tentative && slices.ContainsFunc(list, func(a netlink.Addr) bool { return a.IP.IsLinkLocalUnicast() })
 			return err
-		}
-		return netlink.AddrAdd(l, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(a, 64)), Flags: unix.IFA_F_NODAD})
-	})
-	waitFor(n.t, "way for IPv6", func() bool {
-		return n.try(func() error {
-			_, err := netlink.RouteGet(nobody6IP.AsSlice())
-			return err
-		}) == nil
+		})
+		return ready
 	})
 }
 
-// listen6 answers by IPv6 as the host does by IPv4.
-func (h *farmHost) listen6() {
+// listen6 has whoever connects to a port of the VIP served, with the host's name.
+func (h *farmHost) listen6(port uint16, serve func(net.Conn, string)) {
 	h.t.Helper()
 	var l net.Listener
 	h.do(func() (err error) {
-		l, err = net.Listen("tcp6", netip.AddrPortFrom(vip6, testPort).String())
+		l, err = net.Listen("tcp6", netip.AddrPortFrom(vip6, port).String())
 		return err
 	})
 	h.t.Cleanup(func() { l.Close() })
@@ -77,20 +101,9 @@ func (h *farmHost) listen6() {
 			if err != nil {
 				return
 			}
-			go echo(c, h.name)
+			go serve(c, h.name)
 		}
 	}()
-}
-
-// answerTo6 has frames to nobody's address go to the client's MAC.
-func (f *farm) answerTo6() {
-	f.t.Helper()
-	for _, h := range f.hosts {
-		h.do(func() error {
-			return netlink.NeighSet(&netlink.Neigh{LinkIndex: h.ifindex, Family: netlink.FAMILY_V6, IP: nobody6IP.AsSlice(),
-				HardwareAddr: f.client.mac, State: netlink.NUD_PERMANENT})
-		})
-	}
 }
 
 // raw6 is a packet from nobody to the director.
@@ -103,7 +116,7 @@ func (f *farm) raw6(edits ...func(*packet)) []byte {
 }
 
 func TestIPv6HeadersInPieces(t *testing.T) {
-	f := newFarm6(t, 2)
+	f := newFarm6(t, 2, false)
 	const mtu = 9000
 	f.bridge.do(func() error { return setMTU("br0", mtu) })
 	for _, n := range []*node{f.client, f.hosts[0].node, f.hosts[1].node} {
@@ -119,7 +132,7 @@ func TestIPv6HeadersInPieces(t *testing.T) {
 	// Packet sockets put all but the Ethernet header of a frame above a page into fragments.
 	large := func(p *packet) { p.payload = make([]byte, 6000) }
 	f.client.send(f.raw6(flags(syn), large))
-	f.client.send(f.raw6(udp, large))
+	f.client.send(f.raw6(udp, large, dport(spreadPort)))
 	f.client.send(f.raw6(flags(syn), large, with(pad(hopByHop, 200), pad(destination, 200))))
 	f.counts(0, ForwardNew, 3)
 	f.counts(1, AcceptNew, 3)
@@ -131,7 +144,7 @@ func TestIPv6HeadersInPieces(t *testing.T) {
 
 // TestIPv6CookieOfTheOldOwner: as by IPv4, and the segment that ends the handshake comes behind an extension header.
 func TestIPv6CookieOfTheOldOwner(t *testing.T) {
-	f := newFarm6(t, 2)
+	f := newFarm6(t, 2, false)
 	h := f.hosts[0]
 	h.do(func() error { return sysctl("ipv4/tcp_syncookies", "2") }) // of both families
 	f.own6(func(host, _ int) uint32 {
@@ -140,7 +153,9 @@ func TestIPv6CookieOfTheOldOwner(t *testing.T) {
 		}
 		return word(0, no, no, 0)
 	})
-	f.answerTo6()
+	for _, each := range f.hosts {
+		each.fix6(nobody6IP, f.client.mac)
+	}
 	cookie := f.sequenceOfAnswer(f.raw6(flags(syn)))
 	f.own6(func(host, _ int) uint32 { // all moved to h1
 		if host == 1 {
@@ -165,7 +180,7 @@ func TestIPv6CookieOfTheOldOwner(t *testing.T) {
 // TestIPv6HostsShareConnections: the client asks the kernel of nobody, is answered by the director's program, and its connections live where they
 // are while all buckets go to another host, and the director's place too.
 func TestIPv6HostsShareConnections(t *testing.T) {
-	f := newFarm6(t, 2)
+	f := newFarm6(t, 2, false)
 	f.own6(shared(2, 0))
 	split := map[string]int{}
 	var all []*conn

@@ -45,7 +45,12 @@ func newNode(t testing.TB, name string) *node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.ns.Close() })
-	n.do(func() error { return up("lo") })
+	n.do(func() error {
+		if err := sysctl("ipv6/conf/default/dad_transmits", "0"); err != nil { // nobody has their addresses: they can be used at once
+			return err
+		}
+		return up("lo")
+	})
 	return n
 }
 
