@@ -1,10 +1,15 @@
 package agent_test
 
 import (
+	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/vishvananda/netlink"
+
+	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/lab"
 	"github.com/muster-ha/muster/internal/lab/load"
 )
@@ -19,6 +24,17 @@ hosts:
 vips:
   web: {address: {{.VIP}}, rules: [{ports: [80, 443, 7]}]}
   web6: {address: "{{.VIP6}}", rules: [{ports: [80, 443, 7]}, {ports: [53], protocol: udp, affinity: client}]}
+`
+
+// sixAlone shares nothing but an IPv6 address.
+const sixAlone = `cluster: shop
+secret_file: secret.key
+hosts:
+{{- range .Hosts}}
+  {{.Name}}: {address: {{.Address}}}
+{{- end}}
+vips:
+  web6: {address: "{{.VIP6}}", delivery: directed, rules: [{ports: [80, 443, 7]}]}
 `
 
 func target6(port uint16) string { return netip.AddrPortFrom(lab.VIP6().Addr(), port).String() }
@@ -50,4 +66,121 @@ func TestHostsShareAnIPv6Address(t *testing.T) {
 	if hosts := perHost(all, load.Request); len(hosts) != 3 {
 		t.Errorf("requests were answered by %v, want three hosts", hosts)
 	}
+}
+
+// echoes6 is echoes at the IPv6 address.
+func echoes6(t *testing.T, l *lab.Lab, conns int) *clients {
+	t.Helper()
+	c := begin(t, l, "echo", "--target", target6(7), "--conns", strconv.Itoa(conns))
+	eventually(t, patience, "all connections open", func() error {
+		if n := c.count(load.Open); n < conns {
+			return fmt.Errorf("%d of %d", n, conns)
+		}
+		return nil
+	})
+	return c
+}
+
+// TestEstablishedIPv6ConnectionsLiveThrough: the events of TestEstablishedConnectionsLiveThrough, and then a power cut, which breaks the
+// connections of the host that is gone, at once, and no others.
+func TestEstablishedIPv6ConnectionsLiveThrough(t *testing.T) {
+	l := farm(t, sixAlone)
+	a, b, c := l.Host("a"), l.Host("b"), l.Host("c")
+	conns := echoes6(t, l, 200)
+	told := 0
+	for _, event := range []struct {
+		name string
+		do   func(t *testing.T)
+	}{
+		{"drain", func(t *testing.T) { muster(t, b, "host", "drain", "b"); drained(t, a, "b") }},
+		{"resume", func(t *testing.T) { muster(t, b, "host", "resume", "b"); ready(t, l) }},
+		{"director moves", func(t *testing.T) { moveDirector(t, l) }},
+		{"agent killed", func(t *testing.T) { kill(t, a); members(t, b, "b", "c") }},
+		{"agent started again", func(t *testing.T) { start(t, l, "a") }},
+	} {
+		t.Run(event.name, func(t *testing.T) {
+			event.do(t)
+			work(t)
+			bad := broken(conns.all())
+			for _, r := range bad[told:] {
+				t.Errorf("%s of connection %d to %s: %s", r.Kind, r.Conn, r.Host, r.Class)
+			}
+			told = len(bad)
+		})
+	}
+	t.Run("power cut", func(t *testing.T) {
+		had := perHost(conns.all(), load.Open)["c"]
+		at, err := c.PowerCut()
+		if err != nil || had == 0 {
+			t.Fatalf("%d connections at c; %v", had, err)
+		}
+		eventually(t, patience, "its clients know", func() error {
+			if n := len(broken(conns.all())) - told; n < had {
+				return fmt.Errorf("%d of %d", n, had)
+			}
+			return nil
+		})
+		work(t)
+		all := conns.stop(t)
+		for _, r := range broken(all, "c") {
+			t.Errorf("%s of connection %d to %s: %s", r.Kind, r.Conn, r.Host, r.Class)
+		}
+		for _, r := range broken(all)[told:] {
+			if r.Class != load.Reset {
+				t.Errorf("connection %d to c ended by %s %v after the power cut, want a reset", r.Conn, r.Class, conns.at(r).Sub(at))
+			}
+		}
+	})
+}
+
+// neighbour6 is the MAC that the client has for the IPv6 VIP.
+func neighbour6(l *lab.Lab) (mac string, err error) {
+	err = l.Client(1).Do(func() error {
+		list, err := netlink.NeighList(0, netlink.FAMILY_V6)
+		for _, n := range list {
+			if n.IP.Equal(lab.VIP6().Addr().AsSlice()) {
+				mac = n.HardwareAddr.String()
+			}
+		}
+		return err
+	})
+	return mac, err
+}
+
+// TestDeliveryOfAnIPv6Address changes it under load, on a switch that passes a group's frames only to who has told it by MLD. The client learns
+// each MAC by an advertisement, no connection breaks, and no switch learns a cluster MAC.
+func TestDeliveryOfAnIPv6Address(t *testing.T) {
+	const d, m, g = delivery.Directed, delivery.Multicast, delivery.IGMP
+	l := machines(t, lab.Options{Hosts: 3, Clients: 1, Config: sixAlone})
+	onSwitch(t, l, "ip", "link", "set", "br0", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "1")
+	if err := l.StartWeb(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.StartAll(); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, l)
+	conns := echoes6(t, l, 100)
+	for _, change := range [][2]delivery.Mode{{d, m}, {m, g}, {g, d}} {
+		t.Run(fmt.Sprintf("%v to %v", change[0], change[1]), func(t *testing.T) {
+			deliver(t, l, change[0], change[1])
+			mac := delivery.Of(change[1], lab.VIP6().Addr()).MAC.String()
+			if mac == "" {
+				mac = macOf(t, l.Host(status(t, l.Host("a")).VIPs[0].Director))
+			}
+			eventually(t, patience, "the client knows the VIP at "+mac, func() error {
+				got, err := neighbour6(l)
+				if err == nil && got != mac {
+					return fmt.Errorf("it knows %s", got)
+				}
+				return err
+			})
+			work(t)
+			for _, r := range broken(conns.all()) {
+				t.Errorf("%s of connection %d to %s: %s", r.Kind, r.Conn, r.Host, r.Class)
+			}
+			notLearnt(t, l)
+		})
+	}
+	conns.stop(t)
 }
