@@ -115,12 +115,15 @@ func (e *engine) stop() {
 	*e = engine{}
 }
 
-// peer adds and removes routers. One that has changed is removed first.
+// peer adds and removes routers. One that has changed is removed first, and so is one whose session has ended: the server would wait
+// for five seconds before it tries again, and with BFD it would end the next session at once, with the notification that BFD had for the
+// one before (seen with gobgp 4.8.0).
 func (s *Speaker) peer(want []Neighbor) error {
 	e, ctx := &s.now, context.Background()
 	var errs []error
+	ended := s.renewed()
 	for _, n := range slices.Clone(e.peering.Neighbors) {
-		if slices.Contains(want, n) {
+		if slices.Contains(want, n) && !slices.Contains(ended, n) {
 			continue
 		}
 		if err := e.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: n.Address.String()}); err != nil {

@@ -41,6 +41,7 @@ func ofEnding() []symptom {
 		{"administrative reset", "the session was reset, by an administrator or because BFD lost the router", "if it comes again and again, see the router's log; with `bfd`, raise the interval or see whether the network loses packets"},
 		{"administrative shutdown", "its administrator has switched the session off", "switch it on again on the router"},
 		{"connection rejected", "it does not know this host as a neighbour", "name this host as a neighbour on the router"},
+		{"code 6(cease)", "it ended the session", "see the router's log; with `bfd` it may have missed packets of this host: see the load here, or raise `bfd`"},
 		{"read-failed", "it ended the connection", "see the router's log"},
 		{"write-failed", "the connection broke", "see whether the router is up and the network whole"},
 	}

@@ -19,6 +19,7 @@ type session struct {
 	failed   string    // why the last attempt to connect failed; empty: none has, since the last session
 	ended    string    // why the last session ended, in the server's words
 	begun    time.Time // when the router became one of ours
+	renew    bool      // the session has ended, and what the server knows of it has to go
 	flooded  time.Time // when it was cut off for sending too much; zero: it is not
 }
 
@@ -115,13 +116,31 @@ func (s *Speaker) noteState(p apiutil.Peer, at time.Time) (c Change, changed boo
 		x.failed, x.ended = "", ""
 	} else {
 		c.Why, _ = x.explain(at)
+		x.renew = x.flooded.IsZero()
+		s.poke()
 	}
 	return c, true
 }
 
+// renewed lists the routers to begin with anew, once.
+func (s *Speaker) renewed() (list []Neighbor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		if x.renew {
+			list, x.renew = append(list, x.neighbor), false
+		}
+	}
+	return list
+}
+
 // telling reports whether a reason is one why a session ended, and not a step on the way to the next.
 func telling(r api.PeerState_DisconnectReason) bool {
-	return r != api.PeerState_DISCONNECT_REASON_UNSPECIFIED && r != api.PeerState_DISCONNECT_REASON_IDLE_TIMER_EXPIRED
+	switch r {
+	case api.PeerState_DISCONNECT_REASON_UNSPECIFIED, api.PeerState_DISCONNECT_REASON_IDLE_TIMER_EXPIRED, api.PeerState_DISCONNECT_REASON_DECONFIGURED:
+		return false
+	}
+	return true
 }
 
 // flooders lists those that have been cut off for long enough.
