@@ -1,14 +1,19 @@
 package agent_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/muster-ha/muster/internal/api"
 	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/lab"
 	"github.com/muster-ha/muster/internal/lab/load"
@@ -183,4 +188,83 @@ func TestDeliveryOfAnIPv6Address(t *testing.T) {
 		})
 	}
 	conns.stop(t)
+}
+
+// listening lists the IPv6 addresses for which a host takes in neighbour solicitations, and the groups that eth0 is in.
+func listening(t *testing.T, h *lab.Host) string {
+	t.Helper()
+	var lines []string
+	err := h.Do(func() error {
+		proxied, err := netlink.NeighProxyList(0, netlink.FAMILY_V6)
+		for _, n := range proxied {
+			lines = append(lines, "listens for "+n.IP.String())
+		}
+		groups, errGroups := os.ReadFile("/proc/thread-self/net/igmp6")
+		for line := range strings.Lines(string(groups)) {
+			if f := strings.Fields(line); len(f) > 2 && f[1] == "eth0" {
+				lines = append(lines, "group "+f[2])
+			}
+		}
+		return errors.Join(err, errGroups)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// TestAnIPv6AddressIsKeptUpAndGivenBack: what somebody takes away is put back and told, the interface going down included; after the stop nothing is
+// left.
+func TestAnIPv6AddressIsKeptUpAndGivenBack(t *testing.T) {
+	l := machines(t, lab.Options{Hosts: 2, Clients: 1, Config: sixAlone})
+	b, vip := l.Host("b"), lab.VIP6().Addr()
+	bare, quiet := footprint(t, l, b), listening(t, b)
+	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, l)
+	good := footprint(t, l, b) + listening(t, b)
+	if !strings.Contains(good, "listens for "+vip.String()) || strings.Contains(quiet, "listens") {
+		t.Fatalf("the test sees nothing: before %s\nnow %s", quiet, good)
+	}
+	for _, fault := range []struct {
+		name string
+		make func(t *testing.T)
+		told string
+	}{
+		{"VIP removed from lo", func(t *testing.T) { removeAddress(t, b, "lo", vip.String()+"/128") }, "address " + vip.String()},
+		{"no ear for solicitations", func(t *testing.T) { ip(t, b.Node, "-6", "neigh", "del", "proxy", vip.String(), "dev", "eth0") }, "listening for " + vip.String()},
+		{"interface down and up", func(t *testing.T) {
+			ip(t, b.Node, "link", "set", "eth0", "down")
+			ip(t, b.Node, "link", "set", "eth0", "up")
+			ip(t, b.Node, "addr", "replace", b.Address6().String()+"/64", "dev", "eth0", "nodad") // as what configures the host would
+		}, "listening for " + vip.String()},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			before := len(events(t, b, "drift"))
+			fault.make(t)
+			eventually(t, 5*time.Second, "put back", func() error {
+				if now := footprint(t, l, b) + listening(t, b); now != good {
+					return fmt.Errorf("not as before: %s", differences(good, now))
+				}
+				return nil
+			})
+			eventually(t, 5*time.Second, "told", func() error {
+				list := events(t, b, "drift")[before:]
+				if !slices.ContainsFunc(list, func(e api.Event) bool { return strings.Contains(e.Text, fault.told) }) {
+					return fmt.Errorf("events %+v do not name %s", list, fault.told)
+				}
+				return nil
+			})
+		})
+	}
+	ready(t, l)
+	stop(t, b)
+	if now := footprint(t, l, b); now != bare {
+		t.Errorf("left: %s", differences(bare, now))
+	}
+	if now := listening(t, b); now != quiet {
+		t.Errorf("left: %s", differences(quiet, now))
+	}
 }
