@@ -133,7 +133,7 @@ func (j *Journal) read() error {
 // namespace, and files outlive both.
 func endsWith(c Change, then, now Place) bool {
 	switch c.Kind {
-	case KindAddress, KindSysctl, KindReception, KindMembership:
+	case KindAddress, KindNeighbour, KindSysctl, KindReception, KindMembership:
 		return true
 	case KindMount, KindPins:
 		return then.Boot != now.Boot

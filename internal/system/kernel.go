@@ -91,6 +91,9 @@ func lookAddress(c Change) (string, error) {
 			return routed(link, a), nil
 		}
 	}
+	if c.Kind == KindMembership && c.Found == Absent {
+		return presence(member(c))
+	}
 	return Absent, nil
 }
 

@@ -2,6 +2,7 @@ package system
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -28,6 +29,27 @@ func (j *Journal) Receive(link string, mac net.HardwareAddr) error {
 // never chooses it as a source.
 func (j *Journal) Join(link string, group netip.Addr) error {
 	return j.change(Change{Kind: KindMembership, Link: link, Prefix: netip.PrefixFrom(group, group.BitLen()), Scope: ScopeHost, Want: Present})
+}
+
+// member says whether an interface is in an IPv6 group whose address is gone. With the interface that goes down the kernel takes IPv6 addresses away,
+// and keeps what they have joined: the host still hears the group, and the address cannot be added again. Then nothing can end the
+// membership but the end of the interface.
+func member(c Change) (bool, error) {
+	if c.Prefix.Addr().Is4() {
+		return false, nil // such an address stays when the interface goes down
+	}
+	table, err := os.ReadFile("/proc/thread-self/net/igmp6")
+	if err != nil {
+		return false, fmt.Errorf("list groups of %s: %w", c.Link, err)
+	}
+	group := c.Prefix.Addr().As16()
+	want := hex.EncodeToString(group[:])
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > 2 && f[1] == c.Link && f[2] == want {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (c Change) validateReception() error {

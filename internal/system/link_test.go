@@ -200,3 +200,26 @@ func TestReceptionsThatAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestIPv6MembershipOutlivesALinkThatGoesDown: the kernel takes the address away and stays in the group, and then refuses the address for ever.
+func TestIPv6MembershipOutlivesALinkThatGoesDown(t *testing.T) {
+	inNamespace(t)
+	j, err := Open(t.TempDir(), discard())
+	mustDo(t, err)
+	defer j.Close()
+	mustDo(t, j.Join("eth0.5", netip.MustParseAddr("ff15::bf:0:64")))
+	link, err := netlink.LinkByName("eth0.5")
+	mustDo(t, err)
+	mustDo(t, netlink.LinkSetDown(link))
+	mustDo(t, netlink.LinkSetUp(link))
+	if list, err := netlink.AddrList(link, netlink.FAMILY_V6); err != nil || len(list) > 0 {
+		t.Fatalf("%v, %v: the address is there still, and the test proves nothing", list, err)
+	}
+	if d := j.Restore(); len(d) > 0 {
+		t.Errorf("drift of what holds: %+v", d)
+	}
+	if in, err := member(j.Changes()[0]); !in {
+		t.Errorf("not in the group any more (%v)", err)
+	}
+	mustDo(t, j.Undo())
+}

@@ -86,3 +86,11 @@ func TestAnAddressOfHostScopeIsNoSource(t *testing.T) {
 		t.Errorf("the kernel would not send from %s even if it were an address like others, but from %s: the test proves nothing", vip.Addr(), src)
 	}
 }
+
+// TestListeningEndsWithItsNamespace: a journal that another boot has left speaks of an entry that went with it.
+func TestListeningEndsWithItsNamespace(t *testing.T) {
+	then, now := Place{Boot: "a", Cookie: 1}, Place{Boot: "b", Cookie: 1}
+	if !endsWith(Change{Kind: KindNeighbour}, then, now) {
+		t.Error("an entry of an earlier boot is taken to be there still")
+	}
+}
