@@ -137,7 +137,7 @@ func (s *scanner) once(r request, now time.Time) (scan, error) {
 		bucket := int(hashOf(r.cfg.Rules[rule]).Bucket(c.Remote.Addr(), c.Remote.Port()))
 		out.rules[rule].Buckets.Set(bucket)
 		out.counts[rule][bucket]++
-		if r.cfg.Rules[rule].Remember > 0 && c.State != filter.SynReceived {
+		if r.cfg.Rules[rule].Remember > 0 && c.State != filter.SynReceived && c.State != filter.TimeWait {
 			connected[rule] = append(connected[rule], c.Remote.Addr())
 		}
 	}

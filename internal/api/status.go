@@ -88,7 +88,7 @@ type HostStatus struct {
 	Directs       []string         `json:"directs" doc:"VIPs that it answers for, by name."`
 	Order         *HostOrderStatus `json:"order" doc:"What it has been told by hand, also while it is down; null: nothing, it is to serve."`
 	Connections   *int             `json:"connections" doc:"Connections to VIPs that it has, when it gets no new ones; null: not known."`
-	Holds         *int             `json:"holds" doc:"Buckets, not its own, in which it still has connections; null: not announced yet."`
+	Holds         *int             `json:"holds" doc:"Buckets, not its own, in which it still has connections or remembers clients; null: not announced yet."`
 	Shares        []Share          `json:"shares" doc:"Its share of each rule."`
 }
 

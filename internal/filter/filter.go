@@ -23,7 +23,7 @@ var (
 // Options are the settings of a filter.
 type Options struct {
 	PinDir   string       // directory on a bpf file system, made if missing; empty: nothing outlives the process
-	MaxRules int          // slot pages, 16 KiB of kernel memory each (default 64, at most 126)
+	MaxRules int          // slot pages, 24 KiB of kernel memory each (default 64, at most 126)
 	Log      *slog.Logger // default: discarded
 
 	clsact bool // use clsact even where tcx is there

@@ -125,6 +125,24 @@ func TestFirstPacketsThatAllHave(t *testing.T) {
 	b.expect(t, ingress, frame, passed, []Reason{AcceptRemembered}, nil)
 }
 
+// Who is remembered is accepted as all that is new: while the lease lasts, and the quorum that the rule needs.
+func TestRememberedClientsNeedLeaseAndQuorum(t *testing.T) {
+	const needsMajority = 1 << 3
+	b := newBench(t)
+	b.remembering(testVIP)
+	b.slot(word(1, no, no, needsMajority))
+	b.chain(0, 1)
+	b.know(clientIP)
+	frame := fromClient(flags(syn)).frame()
+	b.expect(t, ingress, frame, dropped, []Reason{DropLease}, nil)
+	b.f.SetQuorum(1, BootTime()+time.Hour)
+	b.expect(t, ingress, frame, passed, []Reason{AcceptRemembered}, nil)
+	b.f.SetLease(0)
+	b.expect(t, ingress, frame, dropped, []Reason{DropLease}, nil)
+	b.chain(1, 1)
+	b.expect(t, ingress, frame, dropped, []Reason{DropLease}, nil) // it does not pass it on either
+}
+
 func TestWhatIsRememberedIsVoid(t *testing.T) {
 	b := newBench(t)
 	b.remembering(testVIP)
@@ -239,6 +257,35 @@ func TestMemoryOfClientsIsBounded(t *testing.T) {
 	}
 	if len(list) > most || len(list) < most/2 || !last {
 		t.Errorf("%d of %d clients are remembered (the last one: %v), want the newest, at most %d", len(list), most+most/8, last, most)
+	}
+}
+
+// BenchmarkRemembering measures packets of a rule that remembers clients as BenchmarkFilter does those of others.
+func BenchmarkRemembering(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		slot uint32
+		p    func(connected uint16) packet
+	}{
+		{"established", word(0, no, no, slotOwn), func(port uint16) packet { return fromClient(func(p *packet) { p.sport = port }) }},
+		{"new", word(0, no, no, slotOwn), func(uint16) packet { return fromClient(flags(syn)) }},
+		{"remembered", word(1, no, no, 0), func(uint16) packet { return fromClient(flags(syn)) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			h := newBench(b)
+			h.remembering(testVIP)
+			h.slot(c.slot)
+			h.chain(0, 255)
+			frame := c.p(h.connect()).frame()
+			h.know(clientIP)
+			empty := emptyProgram(b)
+			best, floor := time.Hour, time.Hour
+			for b.Loop() {
+				best = min(best, h.time(h.f.programs[ingress], frame))
+				floor = min(floor, h.time(empty, frame))
+			}
+			b.ReportMetric(float64(best-floor), "added-ns")
+		})
 	}
 }
 

@@ -22,6 +22,13 @@ func ofShares() []metric {
 				}
 			})
 		}},
+		{"muster_rule_clients_remembered", "Clients, or networks of clients, that this host remembers, of a rule with an affinity timeout.", gauge, rule, func(s *api.Status, set setter) {
+			rules(s, func(vip, rule string, r api.RuleStatus) {
+				if r.Remembers != nil {
+					set(float64(*r.Remembers), vip, rule)
+				}
+			})
+		}},
 		{"muster_vip_director", "Always 1; host is the one that answers for a VIP, and is empty when nobody does.", gauge, []string{"vip", "host"}, func(s *api.Status, set setter) {
 			for _, v := range s.VIPs {
 				if v.Delivery != "routed" { // routers choose
