@@ -105,6 +105,7 @@ var rooms = []string{
 	"internal/system",
 	"internal/check",
 	"internal/override",
+	"internal/switchconfig",
 	"internal/standing",
 	"internal/ping",
 	"internal/config",
