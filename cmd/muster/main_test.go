@@ -89,6 +89,7 @@ func place(t *testing.T) string {
 	dir := apitest.RunDir(t)
 	write(t, filepath.Join(dir, "good.yaml"), strings.ReplaceAll(goodFile, "RUNDIR", filepath.Join(dir, "run")))
 	write(t, filepath.Join(dir, "warned.yaml"), strings.ReplaceAll(goodFile, "vips:", "heartbeat: {networks: {lan: {interface: eth0, multicast: {range: [a, b]}}}}\nvips:"))
+	write(t, filepath.Join(dir, "igmp.yaml"), strings.ReplaceAll(goodFile, "    rules:", "    delivery: igmp\n    rules:"))
 	write(t, filepath.Join(dir, "bad.yaml"), "cluster: shop\nhost: {}\nvips: 7\n")
 	return dir
 }
@@ -149,6 +150,16 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		{"MADCAP lease that is none", []string{"madcap", "renew", "good.yaml"}, 1, "", "what `muster madcap lease` wrote"},
 		{"rule without a port", []string{"rule", "drain", "web"}, 2, "", "one of the rule's ports, as in `web:443`"},
 		{"no agent to order", []string{"rule", "drain", "web:80", "-c", "good.yaml"}, 1, "", "no agent answers"},
+		{"switch of no vendor", []string{"switch", "-c", "good.yaml"}, 2, "", "say for what: --vendor NAME of a switch (cisco-ios, "},
+		{"switch and hypervisor", []string{"switch", "-c", "good.yaml", "--vendor", "juniper", "--hypervisor", "vmware"}, 2, "", "say for what"},
+		{"switch of an unknown vendor", []string{"switch", "-c", "good.yaml", "--vendor", "acme"}, 2, "", "the vendors are cisco-ios"},
+		{"unknown hypervisor", []string{"switch", "-c", "good.yaml", "--hypervisor", "acme"}, 2, "", "the hypervisors are vmware"},
+		{"VLAN that no switch has", []string{"switch", "-c", "good.yaml", "--vendor", "juniper", "--vlan", "4095"}, 2, "", "want a number from 1 to 4094"},
+		{"switch of a bad file", []string{"switch", "-c", "bad.yaml", "--vendor", "juniper"}, 2, "", "bad.yaml:2:1: "},
+		{"switch that needs nothing", []string{"switch", "-c", "good.yaml", "--vendor", "juniper"}, 0, "# nothing to enter\n# - directed (web): needs nothing of a switch", ""},
+		{"switch as JSON", []string{"switch", "-c", "good.yaml", "--vendor", "juniper", "--json"}, 0, "\"sections\": []", ""},
+		{"switch in igmp", []string{"switch", "-c", "igmp.yaml", "--vendor", "cisco-ios", "--vlan", "7", "--ports", "Gi1/0/1,Gi1/0/2"}, 0, "\narp 10.77.0.100 0100.5e7f.0064 ARPA\n", ""},
+		{"hypervisor", []string{"switch", "-c", "igmp.yaml", "--hypervisor", "vmware"}, 0, "# - vmware, igmp: ", ""},
 		{"unknown protocol", []string{"explain", "web", "10.0.0.1", "--protocol", "sctp"}, 2, "", "want tcp or udp"},
 	}
 	for _, tt := range tests {

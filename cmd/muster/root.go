@@ -39,7 +39,7 @@ func newRoot(out, errOut io.Writer) *cobra.Command {
 	flags.StringVar(&a.runDir, "run-dir", "", "run `DIRECTORY` of the agent (default: $MUSTER_RUN_DIR, then run_dir of the configuration)")
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON, which is stable")
 	root.AddCommand(a.runCommand(), a.stopCommand(), a.reloadCommand(), a.checkCommand(), a.keyCommand(), a.statusCommand(),
-		a.hostCommand(), a.ruleCommand(), a.paramsCommand(), a.explainCommand(), a.networkCommand(), a.multicastCommand(), a.eventsCommand(), a.versionCommand(),
+		a.hostCommand(), a.ruleCommand(), a.paramsCommand(), a.switchCommand(), a.explainCommand(), a.networkCommand(), a.multicastCommand(), a.eventsCommand(), a.versionCommand(),
 		a.guardCommand(), a.madcapCommand(), labcmd.New(), labcmd.NewDemo())
 	root.AddCommand(a.metricsCommand())
 	strict(root)
