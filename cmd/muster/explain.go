@@ -18,7 +18,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Short: "Which host gets a client, and why",
 		Long: `Says which host gets a connection from CLIENT to VIP (a name or an address), the way to it, and what happens to a new
 connection and to one that is open. With affinity none the client's port decides too.`,
-		Example: "muster explain web 203.0.113.9:51234\nmuster explain 10.77.0.100 203.0.113.9:51234 --port 443",
+		Example: "muster explain web 203.0.113.9:51234\nmuster explain 10.77.0.100 203.0.113.9:51234 --port 443\nmuster explain web6 '[2001:db8::7]:51234'",
 		Args:    takes("VIP", "CLIENT[:PORT]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			request, err := explainRequest(args[0], args[1], port, protocol)

@@ -148,6 +148,22 @@ func TestRuleKeyStaysWithTheRule(t *testing.T) {
 	}
 }
 
+func TestDigestOfAnIPv6AddressIsOfItsMeaning(t *testing.T) {
+	same := []string{"fd00:77::100/64", `"FD00:0077:0:0::0100/64"`, `"fd00:77:0:0:0:0:0.0.1.0/64"`}
+	want := parsed(t, spoilt(t, "10.77.0.100/24", same[0]))
+	for _, text := range same[1:] {
+		if got := parsed(t, spoilt(t, "10.77.0.100/24", text)); got.Digest != want.Digest || got.VIPs[0].Address != want.VIPs[0].Address {
+			t.Errorf("%s: %v, not the digest of %s", text, got.VIPs[0].Address, same[0])
+		}
+	}
+	if other := parsed(t, spoilt(t, "10.77.0.100/24", "fd00:77::101/64")); other.Digest == want.Digest {
+		t.Error("another address, the same digest")
+	}
+	if got := want.RuleKey(0); got != "fd00:77::100 tcp 80,443 affinity none" {
+		t.Errorf("rule key %s", got)
+	}
+}
+
 func TestHostGivesTheIndexByName(t *testing.T) {
 	c := parsed(t, good)
 	if i, ok := c.Host("b"); i != 1 || !ok {

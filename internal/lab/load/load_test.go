@@ -89,6 +89,37 @@ func TestHTTPClassifiesWhatServersDo(t *testing.T) {
 	}
 }
 
+// TestLoadsByIPv6: the target's address is written as HTTP wants it, and the client's port is known.
+func TestLoadsByIPv6(t *testing.T) {
+	hosts := make(chan string, 100)
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hosts <- r.Host
+		_, _ = io.WriteString(w, "a\n")
+	})}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close() })
+	var records []Record
+	o := HTTPOptions{Target: l.Addr().(*net.TCPAddr).AddrPort(), Rate: 20, Duration: 200 * ms, Timeout: time.Second}
+	if err := HTTP(t.Context(), o, gather(&records)); err != nil {
+		t.Fatal(err)
+	}
+	if len(records) < 2 || len(hosts) == 0 {
+		t.Fatalf("records %+v, %d requests", records, len(hosts))
+	}
+	if got := <-hosts; got != "[::1]" {
+		t.Errorf("Host header %q", got)
+	}
+	for _, r := range records[1:] {
+		if !r.OK || r.Host != "a" || r.Port == 0 {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
+
 func TestHTTPKeepsItsRateWithSlowAnswers(t *testing.T) {
 	server := httptest.NewServer(web.Handler("a"))
 	t.Cleanup(server.Close)
