@@ -276,13 +276,13 @@ func BenchmarkRemembering(b *testing.B) {
 			h.remembering(testVIP)
 			h.slot(c.slot)
 			h.chain(0, 255)
-			frame := c.p(h.connect()).frame()
+			frame := c.p(h.connect(testVIP, clientIP)).frame()
 			h.know(clientIP)
-			empty := emptyProgram(b)
+			empty := emptyProgram(b, h.f.programs[ingress].Type())
 			best, floor := time.Hour, time.Hour
 			for b.Loop() {
-				best = min(best, h.time(h.f.programs[ingress], frame))
-				floor = min(floor, h.time(empty, frame))
+				best = min(best, h.time(h.f.programs[ingress], ingress, frame))
+				floor = min(floor, h.time(empty, ingress, frame))
 			}
 			b.ReportMetric(float64(best-floor), "added-ns")
 		})
