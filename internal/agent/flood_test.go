@@ -99,8 +99,9 @@ func owned(t *testing.T, l *lab.Lab, host string, vipPort uint16, n int) (ports 
 
 // TestConnectionsBegunByCookieSurviveAMoveUnderFlood: as many SYNs as the machine can make fill the tables of the hosts, so one answers
 // with cookies and remembers nothing. Strangers begin connections there; all its buckets move away; then the strangers finish. No host
-// is taken for silent, and connections that were there live. If hosts asked only for sockets, or nobody looked at cookies, what
-// the host had begun would be reset.
+// is taken for silent, and connections that were there live. If a host that sends cookies did not say that it may hold anything, what it
+// had begun would be reset; if nobody looked at cookies, it would live only where its host happens to be the last that is asked, which the
+// counter tells.
 func TestConnectionsBegunByCookieSurviveAMoveUnderFlood(t *testing.T) {
 	const strangers = 20
 	l := farm(t, "")
