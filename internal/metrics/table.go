@@ -100,7 +100,7 @@ func ofHosts() []metric {
 
 // states are those that a host can be in.
 func states() []api.State {
-	return []api.State{api.StateUnknown, api.StateJoining, api.StateServing, api.StateDrained, api.StateLeaving, api.StateSilent}
+	return []api.State{api.StateUnknown, api.StateJoining, api.StateServing, api.StateDrained, api.StateLeaving, api.StateSilent, api.StateWitness, api.StateStopped, api.StateSuspended}
 }
 
 func truth(is bool) float64 {

@@ -16,7 +16,7 @@
 // two copies merge to one and the same, in whatever order and however often entries arrive. The time in an Entry is shown to
 // people and decides nothing.
 //
-// A deleted key leaves a tombstone behind, so that a host that was away does not bring the value back. Everything is bounded: 64
+// A deleted key leaves a tombstone behind, so that a host that was away does not bring the value back. Everything is bounded: 128
 // values, and 64 tombstones of which the oldest is forgotten. A host that was away while 64 other keys were deleted can bring
 // back what it knows.
 //

@@ -31,7 +31,7 @@ func TestEverythingIsSaidInTurn(t *testing.T) {
 		s := New(0)
 		count := rapid.IntRange(1, MaxValues).Draw(t, "values")
 		for i := range count {
-			key := fmt.Sprintf("%02d%s", i, strings.Repeat("k", rapid.IntRange(0, MaxKey-2).Draw(t, "key")))
+			key := fmt.Sprintf("%03d%s", i, strings.Repeat("k", rapid.IntRange(0, MaxKey-3).Draw(t, "key")))
 			if err := s.Put(key, strings.Repeat("v", rapid.IntRange(0, MaxValue).Draw(t, "value")), noon()); err != nil {
 				t.Fatal(err)
 			}

@@ -106,7 +106,7 @@ func TestLimits(t *testing.T) {
 		{"space in the key", New(0), "a b", "v", ErrKey},
 		{"key beyond ASCII", New(0), "ä", "v", ErrKey},
 		{"value too long", New(0), "k", strings.Repeat("v", MaxValue+1), ErrValue},
-		{"one value too many", full, "k64", "v", ErrFull},
+		{"one value too many", full, "one-more", "v", ErrFull},
 		{"another value of a key that is there", full, "k00", "w", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
