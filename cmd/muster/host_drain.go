@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-ha/muster/internal/api"
+	"github.com/muster-ha/muster/internal/standing"
 )
 
 const (
@@ -59,7 +60,7 @@ func (a *app) drain(ctx context.Context, host string, deadline time.Duration) er
 		return err
 	}
 	if deadline == 0 || slices.Contains(answer.Silent, host) {
-		return a.ordered(answer, "host "+host+" gets no new connections; the ones that it has go on", host)
+		return a.ordered(answer, drainSentence(host, answer.State), host)
 	}
 	began := time.Now()
 	w := drainWait{host: host, began: began, ends: began.Add(deadline), ask: client.Status, progress: newProgress(a.err)}
@@ -69,6 +70,14 @@ func (a *app) drain(ctx context.Context, host string, deadline time.Duration) er
 		return fmt.Errorf("host %s: %w", host, err)
 	}
 	return a.print(end, func(out io.Writer) { fmt.Fprintln(out, end.text()) })
+}
+
+// drainSentence says what became of an order to drain: a host that is stopped stays so, for that is more.
+func drainSentence(host, state string) string {
+	if state == standing.Stopped.String() {
+		return "host " + host + " is stopped already"
+	}
+	return "host " + host + " gets no new connections; the ones that it has go on"
 }
 
 // drainEnd is how a drain ended.

@@ -69,6 +69,16 @@ func TestDrainOfAHostThatIsDown(t *testing.T) {
 	}
 }
 
+// TestDrainOfAHostThatIsStopped: it stays stopped, and that is no error.
+func TestDrainOfAHostThatIsStopped(t *testing.T) {
+	fake := apitest.New()
+	fake.Ordered = api.OrderAnswer{State: "stopped", Have: []string{"a", "b"}}
+	dir, _ := apitest.Serve(t, fake)
+	if got := muster(t, dir, "host", "drain", "b", "--run-dir", dir); got.code != 0 || got.out != "host b is stopped already\n" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // draining is an agent whose host b drains, until another order comes.
 func draining(t *testing.T) (fake *apitest.Fake, dir string) {
 	t.Helper()

@@ -74,13 +74,13 @@ func vipProblems(s api.Status) (list []api.Problem) {
 	}
 	for _, v := range s.VIPs {
 		if v.Director == "" && v.Delivery != delivery.Routed.String() {
-			add(v, "no host answers for it", "see why no host is serving")
+			add(v, "no host answers for it", "see why no host is serving: `muster host show`")
 		}
 		for _, r := range v.Rules {
 			list = append(list, quorumProblem(v, r)...)
 			for _, o := range r.Owners {
 				if o.Host == "" && r.HasQuorum && r.Handling != config.Refuse.String() {
-					add(v, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail or its hosts are drained: mend one of them")
+					add(v, fmt.Sprintf("nobody accepts %s %s", r.Protocol, r.Ports), "the rule's checks fail, or orders keep hosts from it: mend a check, or take an order back (`muster rule show`, `muster host show`)")
 				}
 			}
 		}

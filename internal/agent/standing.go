@@ -147,9 +147,13 @@ func (h *host) settle(now time.Time) {
 			h.unsettled = !h.served && now.Sub(h.started) < settleLimit
 		}
 	}
-	if h.unsettled != before {
-		h.refresh()
+	if h.unsettled == before {
+		return
 	}
+	if h.unsettled {
+		h.toldOrder("held_back", h.opt.Host, fmt.Sprintf("a host that is heard knows other orders: this one gets no share until it knows them too, or for %v", settleLimit))
+	}
+	h.refresh()
 }
 
 // watchDrain stops this host when it has been drained with a deadline and either its last connection has ended or the deadline is over.

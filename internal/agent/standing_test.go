@@ -174,6 +174,10 @@ func TestOrdersSurviveAPowerCut(t *testing.T) {
 		isState(t, at, "b", api.StateSuspended)
 		isState(t, at, "c", api.StateStopped)
 	}
+	held, installed := events(t, c, "held_back"), events(t, c, "view_installed")
+	if len(held) != 1 || held[0].ID > installed[0].ID {
+		t.Errorf("c held back %+v, and came into its first view at %v", held, installed[0].At)
+	}
 	web.flow(t, load.Request, 100)
 	powerCut(t, a, b, c)
 	powerOn(t, a, b, c)

@@ -88,6 +88,13 @@ func ofHosts() []metric {
 				}
 			}
 		}},
+		{"muster_host_connections", "Connections to VIPs that a host has which gets no new ones: what a drain waits for.", gauge, []string{"host"}, func(s *api.Status, set setter) {
+			for _, h := range s.Hosts {
+				if h.Connections != nil {
+					set(float64(*h.Connections), h.Name)
+				}
+			}
+		}},
 		{"muster_host_config_differs", "Whether a host has another configuration than this one.", gauge, []string{"host"}, func(s *api.Status, set setter) {
 			for _, h := range s.Hosts {
 				if h.ConfigDiffers != nil {

@@ -13,7 +13,7 @@ import (
 // The bounds of a Set. Tombstones are counted apart, so that what was deleted takes no room from what is there.
 const (
 	MaxValues     = 128 // what is set with eight networks and all their parameters is 49, an order for each host 32, and orders about rules come on top
-	MaxTombstones = 64 // of the newest; what comes back after that many deletions is said in the package's doc
+	MaxTombstones = 64  // of the newest; what comes back after that many deletions is said in the package's doc
 )
 
 // Digest identifies what a Set holds: two Sets with the same one hold the same entries. It is never zero, which stands for "not said".
