@@ -158,8 +158,11 @@ func (j *Journal) lookFirst(c *Change) error {
 	if err != nil {
 		return err
 	}
-	if state == Gone {
+	switch {
+	case state == Gone:
 		return ErrGone
+	case c.Kind == KindTunnel && state != Absent:
+		return errTunnelThere(c.Link)
 	}
 	c.Found = state
 	if c.Kind == KindPins || c.Kind == KindFile {
@@ -178,6 +181,8 @@ func (j *Journal) enforce(c Change) error {
 		return ErrGone
 	case state == c.Want:
 		return nil
+	case c.Kind == KindTunnel:
+		return j.openTunnel(c, state)
 	}
 	return j.kernel.set(j.dir, c, c.Want)
 }

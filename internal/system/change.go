@@ -17,6 +17,7 @@ const (
 	KindAddress   Kind = "address"   // an address on an interface
 	KindNeighbour Kind = "neighbour" // an address whose neighbour solicitations an interface takes in
 	KindSysctl    Kind = "sysctl"    // a setting below /proc/sys/net
+	KindTunnel    Kind = "tunnel"    // a VXLAN device
 	KindMount     Kind = "mount"     // a bpffs below the run directory
 	KindPins      Kind = "pins"      // a directory of pinned programs, maps and links
 	KindDirectory Kind = "directory" // a directory below the run directory; removed when empty
@@ -27,11 +28,13 @@ const (
 )
 
 // The states of everything but sysctls, whose states are their values. Gone is the state of what belonged to an interface that is
-// no longer there, Unrouted that of an address for which the kernel takes no packets, because the route that it made with it is not there.
+// no longer there, Down that of a tunnel that carries nothing, Unrouted that of an address for which the kernel takes no packets, because the
+// route that it made with it is not there.
 const (
 	Present  = "present"
 	Absent   = "absent"
 	Gone     = "gone"
+	Down     = "down"
 	Unrouted = "not routed"
 )
 
@@ -48,7 +51,7 @@ const (
 // Change is one thing about the host that Muster wants otherwise than it found it.
 type Change struct {
 	Kind   Kind         `json:"kind"`
-	Link   string       `json:"link,omitempty"`   // address, neighbour, reception, membership: the interface's name
+	Link   string       `json:"link,omitempty"`   // address, tunnel, neighbour, reception, membership: the interface's name
 	Prefix netip.Prefix `json:"prefix,omitzero"`  // address, neighbour, membership
 	Scope  Scope        `json:"scope,omitempty"`  // address, membership
 	MAC    string       `json:"mac,omitempty"`    // reception, as net.HardwareAddr writes it
@@ -73,6 +76,8 @@ func (c Change) What() string {
 		return fmt.Sprintf("reception of %s on %s", c.MAC, c.Link)
 	case KindMembership:
 		return fmt.Sprintf("membership of %s on %s", c.Prefix.Addr(), c.Link)
+	case KindTunnel:
+		return "tunnel " + c.Link
 	default:
 		return fmt.Sprintf("%s %s", c.Kind, c.Path)
 	}
@@ -81,7 +86,7 @@ func (c Change) What() string {
 // watched says whether Verify looks at the change. Files and pins have owners that look after them.
 func (c Change) watched() bool {
 	switch c.Kind {
-	case KindAddress, KindNeighbour, KindSysctl, KindMount, KindReception, KindMembership:
+	case KindAddress, KindNeighbour, KindSysctl, KindTunnel, KindMount, KindReception, KindMembership:
 		return true
 	}
 	return false
@@ -109,6 +114,8 @@ func (c Change) validate() error {
 		return c.validateReception()
 	case KindMembership:
 		return c.validateMembership()
+	case KindTunnel:
+		return c.validateTunnel()
 	case KindMount, KindPins, KindDirectory, KindFile:
 		return c.validatePath()
 	default:
@@ -159,7 +166,7 @@ func (c Change) validatePath() error {
 
 // ours says whether a state is one that Muster has set.
 func (c Change) ours(state string) bool {
-	return state == c.Want || c.Was != "" && state == c.Was || state == Unrouted && c.Want == Present
+	return state == c.Want || c.Was != "" && state == c.Was || state == Unrouted && c.Want == Present || c.Kind == KindTunnel && state == Down
 }
 
 func twoStates(c Change) bool {

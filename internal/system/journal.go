@@ -38,6 +38,7 @@ type Journal struct {
 	claimed    map[string]bool // by What: asked for by this process
 	drifted    map[string]*drift
 	removePins func(dir string) error
+	armTunnel  func(link string) error
 }
 
 // Open opens the journal of a run directory, making the directory if need be, and takes its lock.
@@ -133,7 +134,7 @@ func (j *Journal) read() error {
 // namespace, and files outlive both.
 func endsWith(c Change, then, now Place) bool {
 	switch c.Kind {
-	case KindAddress, KindNeighbour, KindSysctl, KindReception, KindMembership:
+	case KindAddress, KindNeighbour, KindSysctl, KindTunnel, KindReception, KindMembership:
 		return true
 	case KindMount, KindPins:
 		return then.Boot != now.Boot

@@ -36,6 +36,8 @@ func (linux) look(dir string, c Change) (string, error) {
 		return lookNeighbour(c)
 	case KindSysctl:
 		return readSysctl(c.Sysctl)
+	case KindTunnel:
+		return lookTunnel(c.Link)
 	case KindMount:
 		return presence(mounted(filepath.Join(dir, c.Path)))
 	default:
@@ -53,6 +55,8 @@ func (linux) set(dir string, c Change, state string) error {
 		return setNeighbour(c, state)
 	case KindSysctl:
 		return writeSysctl(c.Sysctl, state)
+	case KindTunnel:
+		return setTunnel(c.Link, state)
 	case KindMount:
 		return setMount(filepath.Join(dir, c.Path), state)
 	default:
