@@ -18,6 +18,7 @@ type Options struct {
 	Hosts    int          // named a, b, c and so on
 	Clients  int          // named c1, c2 and so on
 	Networks int          // of the hosts besides the first, each with a switch of its own: eth1 and so on; default: none
+	Far      int          // how many of the hosts, the last ones, are behind a router: see Router; default: none
 	Binary   string       // path of muster
 	Dir      string       // for configuration, secret, run and state directories, logs; default: a temporary directory
 	Config   string       // text/template of the configuration, see Template; default: the example farm
@@ -88,6 +89,9 @@ func (l *Lab) closeSpaces() {
 // newState checks the options and makes the directory: the last thing that can fail before the lab has a name.
 func newState(o Options) (*state, error) {
 	nodes, err := plan(o.Hosts, o.Clients)
+	if err == nil {
+		nodes, err = farAway(nodes, o)
+	}
 	if err != nil {
 		return nil, err
 	}

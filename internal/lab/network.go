@@ -66,6 +66,9 @@ func (l *Lab) buildSwitch() error {
 				return err
 			}
 		}
+		if l.routed() {
+			return addBridge(routedBridge)
+		}
 		return nil
 	})
 }
@@ -111,13 +114,21 @@ func (l *Lab) buildNode(n node) error {
 				return err
 			}
 		}
+		if l.routed() {
+			if err := configureRoutes(n); err != nil {
+				return err
+			}
+		}
 		return configureNode(n)
 	})
 }
 
 // networksOf is how many networks a node is plugged into: clients only into the first.
 func (l *Lab) networksOf(n node) int {
-	if n.Client {
+	switch {
+	case n.Place == router:
+		return 2
+	case n.Client || n.Place == far:
 		return 1
 	}
 	return l.networks + 1
@@ -125,14 +136,14 @@ func (l *Lab) networksOf(n node) int {
 
 // addPort makes the cable: one end is the bridge's port, named after the node, the other the node's interface.
 func addPort(n node, network int, peer netns.NsHandle) error {
-	bridge, err := netlink.LinkByName(bridgeOf(network))
+	bridge, err := netlink.LinkByName(n.bridge(network))
 	if err != nil {
 		return fmt.Errorf("find bridge: %w", err)
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MasterIndex = portOf(n.Name, network), bridge.Attrs().Index
 	cable := netlink.NewVeth(attrs)
-	cable.PeerName, cable.PeerHardwareAddr, cable.PeerNamespace = cardOf(network), mac(addressOn(n.Address, network)), netlink.NsFd(peer)
+	cable.PeerName, cable.PeerHardwareAddr, cable.PeerNamespace = cardOf(network), mac(n.addressOn(network)), netlink.NsFd(peer)
 	if err := netlink.LinkAdd(cable); err != nil {
 		return fmt.Errorf("add port %s: %w", attrs.Name, err)
 	}
@@ -149,7 +160,7 @@ func configureCard(n node, network int) error {
 	if err != nil {
 		return fmt.Errorf("find %s of %s: %w", name, n.Name, err)
 	}
-	if err := netlink.AddrAdd(link, ipNet(netip.PrefixFrom(addressOn(n.Address, network), prefixLength))); err != nil {
+	if err := netlink.AddrAdd(link, ipNet(netip.PrefixFrom(n.addressOn(network), prefixLength))); err != nil {
 		return fmt.Errorf("add address of %s: %w", n.Name, err)
 	}
 	if network == 0 {

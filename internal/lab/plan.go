@@ -38,6 +38,7 @@ type node struct {
 	Name    string     `json:"name"`
 	Address netip.Addr `json:"address"`
 	Client  bool       `json:"client,omitempty"`
+	Place   place      `json:"place,omitempty"`
 	Off     bool       `json:"off,omitempty"`    // the power is cut
 	Resume  []spec     `json:"resume,omitempty"` // what to start when the power is back
 }
