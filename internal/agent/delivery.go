@@ -123,7 +123,7 @@ func (h *host) forgetFormer(now time.Time) {
 
 // retake makes the host take in exactly what the ways say: the filter first, which then drops what still comes.
 func (h *host) retake(links []vip.Interface, ways []way) error {
-	if err := h.filter.Configure(setup(h.config, uint8(h.self), links, ways)); err != nil {
+	if err := h.filter.Configure(setup(h.config, uint8(h.self), links, ways, h.tunnel.Tunnel)); err != nil {
 		return fmt.Errorf("configure filter: %w", err)
 	}
 	h.changes.Unclaim(vip.Reception)

@@ -22,7 +22,7 @@ func (h *host) follow(s sight, now time.Time) {
 		h.lose(s.missing, now)
 		return
 	}
-	moved := h.moved(s.links)
+	moved := append(h.moved(s.links), h.tunnelMoved(s.tunnel)...)
 	if len(moved) == 0 && h.uncarried == nil {
 		h.watchCables(s.links)
 		return

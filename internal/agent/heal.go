@@ -31,6 +31,7 @@ type sight struct {
 	links   []vip.Interface
 	missing error // why there are no links
 	early   []accelerated
+	tunnel  int // index of the tunnel's device; 0: there is none
 }
 
 // heal looks from time to time, and when the kernel says that something has changed, whether the host still is as the agent made it, and
@@ -92,14 +93,15 @@ func (h *host) look(ctx context.Context) (s sight, ok bool) {
 		s.drift = h.changes.Restore()
 		return s, true
 	}
-	s.links, s.missing = findLinks(s.config, known)
+	s.links, s.missing = h.findLinks(s.config, known)
 	if s.missing == nil {
 		h.rename(s.config, known, s.links) // before anything is looked for under the old name
 	}
 	s.drift = h.changes.Restore()
 	if s.missing != nil {
-		s.links, s.missing = findLinks(s.config, known) // by an address that was not there, perhaps
+		s.links, s.missing = h.findLinks(s.config, known) // by an address that was not there, perhaps
 	}
+	s.tunnel = tunnelIndex(s.config)
 	s.broken = h.filter.Healthy()
 	if s.missing == nil {
 		s.early = accelerate(h.filter, s.config, s.links)

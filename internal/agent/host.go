@@ -3,6 +3,7 @@ package agent
 import (
 	"log/slog"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -77,7 +78,9 @@ type host struct {
 	groupWriter     chan string // the text of the groups file
 	keys            keychain
 	registers       *registers
-	applied         applied // settings of networks
+	tunnel          tunnelEnd    // of the configuration in use
+	tunnelFits      atomic.Int64 // bytes of the largest packet that fits into it
+	applied         applied      // settings of networks
 	standing        standing.Orders
 	drainEnds       time.Time // of this host's own drain, if that has a deadline
 	started         time.Time

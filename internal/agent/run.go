@@ -157,6 +157,7 @@ func (h *host) openSystem() error {
 		return fmt.Errorf("arm filter: %w", err)
 	}
 	h.filter = armed
+	h.changes.SetTunnelArmer(h.armTunnel)
 	// An earlier agent's lease is not ours: nothing is accepted before a view says so.
 	h.filter.SetLease(0)
 	return nil

@@ -94,7 +94,7 @@ func (s *shares) release(v member.View) {
 
 // directorsIn gives the director of each VIP in a view. A routed one has none: the routers choose.
 func (s *shares) directorsIn(v member.View) []uint8 {
-	directors := balance.Directors(v, len(s.config.VIPs))
+	directors := balance.Directors(v, near(s.config))
 	for i, vip := range s.config.VIPs {
 		if vip.Delivery == delivery.Routed {
 			directors[i] = balance.Nobody

@@ -240,6 +240,9 @@ func (h *host) vipStatus(i int) api.VIPStatus {
 	v := h.config.VIPs[i]
 	s := api.VIPStatus{Name: v.Name, Address: v.Address.String(), Interface: h.vips[i].link.Name, Rules: []api.RuleStatus{}}
 	h.deliveryStatus(&s, i)
+	if v.Tunnel != config.NoTunnel {
+		s.TunnelFits = int(h.tunnelFits.Load())
+	}
 	if i < len(h.shares.directors) && h.shares.directors[i] != balance.Nobody {
 		s.Director = h.name(member.ID(h.shares.directors[i]))
 	}

@@ -25,10 +25,13 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 	}
 	for i, l := range m.Interfaces {
 		known := i < len(p.learnt) && p.learnt[i] == l
-		if known || int(l.VIP) >= len(h.vips) {
-			continue
+		switch {
+		case known:
+		case l.VIP == heartbeat.TunnelLink:
+			h.learnTunnel(m.From, l.MAC)
+		case int(l.VIP) < len(h.vips):
+			h.learn(m.From, int(l.VIP), l.MAC)
 		}
-		h.learn(m.From, int(l.VIP), l.MAC)
 	}
 	p.learnt = m.Interfaces
 }
@@ -36,8 +39,8 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 // learn tells the filter the MAC of another host's interface.
 func (h *host) learn(from member.ID, vip int, mac [6]byte) {
 	own := h.vips[vip].link
-	if own.Index == 0 {
-		return // not carried
+	if own.Index == 0 || !neighbours(h.config, vip, h.self, from) {
+		return // not carried, or no frame would arrive
 	}
 	if bytes.Equal(mac[:], own.MAC) {
 		h.log.Error("another host has the same MAC as this one: nothing can be forwarded to it; give it a MAC of its own",

@@ -11,6 +11,7 @@ import (
 	"github.com/muster-ha/muster/internal/delivery"
 	"github.com/muster-ha/muster/internal/filter"
 	"github.com/muster-ha/muster/internal/heartbeat"
+	"github.com/muster-ha/muster/internal/system"
 	"github.com/muster-ha/muster/internal/vip"
 )
 
@@ -64,31 +65,41 @@ func (h *host) carry(cfg *config.Config) error {
 	if h.isWitness() {
 		return nil // others serve
 	}
-	links, err := findLinks(cfg, h.known)
+	links, err := h.findLinks(cfg, h.known)
 	if err != nil {
 		return err
 	}
 	h.rehouse(cfg, links)
 	ways := h.ways(cfg, links)
-	if err := h.filter.Configure(setup(cfg, uint8(h.self), links, ways)); err != nil {
+	h.changes.Unclaim(func(c system.Change) bool { return vip.Carried(c) || ofTunnel(c) }) // what the configuration still names is claimed again below
+	end, err := h.openTunnel(cfg)
+	if err != nil {
+		return err
+	}
+	if err := h.filter.Configure(setup(cfg, uint8(h.self), links, ways, end)); err != nil {
 		return fmt.Errorf("configure filter: %w", err)
 	}
-	h.changes.Unclaim(vip.Carried) // what the configuration still names is claimed again below
+	h.useTunnel(cfg, end)
 	var errs []error
-	for i, v := range cfg.VIPs {
-		errs = append(errs, h.carryOne(i, v, links[i], ways[i]))
+	for i := range cfg.VIPs {
+		errs = append(errs, h.carryOne(cfg, i, links[i], ways[i]))
 	}
 	errs = append(errs, h.changes.ReleaseUnclaimed(), h.disarmOthers(links)) // addresses go while their filter is still there
 	h.route(cfg)
 	return errors.Join(errs...)
 }
 
-func (h *host) carryOne(i int, v config.VIP, link vip.Interface, w way) error {
+func (h *host) carryOne(cfg *config.Config, i int, link vip.Interface, w way) error {
+	v := cfg.VIPs[i]
 	if err := h.filter.Attach(link.Index); err != nil {
 		return fmt.Errorf("arm filter on %s for VIP %s: %w", link.Name, v.Name, err)
 	}
 	if err := vip.Carry(h.changes, v.Address.Addr(), link.Name); err != nil {
 		return err
+	}
+	if !cfg.Near(i, int(h.self)) {
+		h.vips[i] = &carried{link: link}
+		return nil
 	}
 	if err := w.receive(h.changes, link.Name); err != nil {
 		return fmt.Errorf("carry VIP %s: %w", v.Name, err)
@@ -113,7 +124,7 @@ func (h *host) disarmOthers(links []vip.Interface) error {
 		return fmt.Errorf("list interfaces with the filter: %w", err)
 	}
 	for _, index := range armed {
-		if slices.ContainsFunc(links, func(l vip.Interface) bool { return l.Index == index }) {
+		if index == h.tunnel.index || slices.ContainsFunc(links, func(l vip.Interface) bool { return l.Index == index }) {
 			continue
 		}
 		if err := h.filter.Detach(index); err != nil {
@@ -128,7 +139,7 @@ func (h *host) carriable(cfg *config.Config) error {
 	if h.isWitness() {
 		return nil
 	}
-	_, err := findLinks(cfg, nil)
+	_, err := h.findLinks(cfg, nil)
 	errs := []error{err}
 	for _, v := range cfg.VIPs {
 		errs = append(errs, vip.Free(v.Address.Addr()))
@@ -137,14 +148,17 @@ func (h *host) carriable(cfg *config.Config) error {
 }
 
 // findLinks finds every VIP's interface before anything is changed. known is where they were, by VIP.
-func findLinks(cfg *config.Config, known map[string]vip.Interface) ([]vip.Interface, error) {
+func (h *host) findLinks(cfg *config.Config, known map[string]vip.Interface) ([]vip.Interface, error) {
 	links := make([]vip.Interface, len(cfg.VIPs))
 	routers, err := routersInterface(cfg)
 	if err != nil {
 		return nil, err
 	}
 	for i, v := range cfg.VIPs {
-		name := v.Interface
+		name, err := h.interfaceOf(cfg, i)
+		if err != nil {
+			return nil, fmt.Errorf("VIP %s: %w", v.Name, err)
+		}
 		if v.Delivery == delivery.Routed {
 			name = routers
 		}
@@ -158,11 +172,11 @@ func findLinks(cfg *config.Config, known map[string]vip.Interface) ([]vip.Interf
 }
 
 // setup says in the filter's words what the configuration says.
-func setup(cfg *config.Config, self uint8, links []vip.Interface, ways []way) filter.Setup {
-	s := filter.Setup{Self: self}
+func setup(cfg *config.Config, self uint8, links []vip.Interface, ways []way, end filter.Tunnel) filter.Setup {
+	s := filter.Setup{Self: self, Tunnel: end}
 	for i, v := range cfg.VIPs {
 		s.VIPs = append(s.VIPs, filter.VIP{Address: v.Address.Addr(), Interface: links[i].Index, MAC: links[i].MAC,
-			Answer: ways[i].now.MAC, Taken: ways[i].macs()})
+			Answer: ways[i].now.MAC, Taken: ways[i].macs(), Tunnel: v.Tunnel != config.NoTunnel})
 	}
 	for _, r := range cfg.Rules {
 		rule := filter.Rule{VIP: r.VIP, Protocol: uint8(r.Protocol), Hash: hashOf(r), Remember: r.Remember}
@@ -198,6 +212,7 @@ func (h *host) announcing(addr netip.Addr, link vip.Interface, w way) (*carried,
 }
 
 func (h *host) stopAnnouncing() {
+	h.tunnel.close()
 	for _, c := range h.vips {
 		c.close()
 	}
@@ -207,9 +222,12 @@ func (h *host) stopAnnouncing() {
 func (h *host) linkAddresses() []heartbeat.LinkAddr {
 	list := make([]heartbeat.LinkAddr, 0, len(h.vips))
 	for i, c := range h.vips {
-		if len(c.link.MAC) == 6 { // it is carried
+		if len(c.link.MAC) == 6 && h.config.Near(i, int(h.self)) { // it is carried, where others can send frames to
 			list = append(list, heartbeat.LinkAddr{VIP: uint8(i), MAC: [6]byte(c.link.MAC)})
 		}
+	}
+	if len(h.tunnel.MAC) == 6 {
+		list = append(list, heartbeat.LinkAddr{VIP: heartbeat.TunnelLink, MAC: [6]byte(h.tunnel.MAC)})
 	}
 	return list
 }

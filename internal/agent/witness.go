@@ -15,6 +15,7 @@ import (
 type kernel interface {
 	Configure(filter.Setup) error
 	Attach(ifindex int) error
+	AttachTunnel(ifindex int) error
 	Detach(ifindex int) error
 	Interfaces() ([]int, error)
 	Healthy() error
@@ -25,6 +26,8 @@ type kernel interface {
 	Accelerated() []int
 	Counters() (filter.Counters, error)
 	SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error
+	SetRemote(id uint8, mac net.HardwareAddr, at netip.Addr) error
+	SetTunnelMTU(bytes int) error
 	SetDirector(vip int, on bool) error
 	SetSlots(rule int, slots *[balance.Buckets]uint32)
 	SetChains(rule int, chains *[balance.Buckets]uint16)
@@ -44,28 +47,31 @@ var (
 // noKernel is the filter of a host that serves nothing: a witness loads no programs and attaches to no interface, so it needs no right to.
 type noKernel struct{}
 
-func (noKernel) Configure(filter.Setup) error                 { return nil }
-func (noKernel) Attach(int) error                             { return nil }
-func (noKernel) Detach(int) error                             { return nil }
-func (noKernel) Interfaces() ([]int, error)                   { return nil, nil }
-func (noKernel) Healthy() error                               { return nil }
-func (noKernel) Mend() error                                  { return nil }
-func (noKernel) Accelerate(int) (bool, error)                 { return false, nil }
-func (noKernel) Decelerate(int) error                         { return nil }
-func (noKernel) Accelerated() []int                           { return nil }
-func (noKernel) Hook() string                                 { return "" }
-func (noKernel) Counters() (filter.Counters, error)           { return filter.Counters{}, nil }
-func (noKernel) SetPeer(int, uint8, net.HardwareAddr) error   { return nil }
-func (noKernel) SetDirector(int, bool) error                  { return nil }
-func (noKernel) SetSlots(int, *[balance.Buckets]uint32)       {}
-func (noKernel) SetChains(int, *[balance.Buckets]uint16)      {}
-func (noKernel) SetRemembers(int, bool)                       {}
-func (noKernel) Remember(int, []netip.Addr) error             { return nil }
-func (noKernel) Clients() ([]filter.Client, error)            { return nil, nil }
-func (noKernel) SetLease(time.Duration)                       {}
-func (noKernel) SetQuorum(need uint8, deadline time.Duration) {}
-func (noKernel) Lease() time.Duration                         { return 0 }
-func (noKernel) Close() error                                 { return nil }
+func (noKernel) Configure(filter.Setup) error                        { return nil }
+func (noKernel) Attach(int) error                                    { return nil }
+func (noKernel) AttachTunnel(int) error                              { return nil }
+func (noKernel) SetRemote(uint8, net.HardwareAddr, netip.Addr) error { return nil }
+func (noKernel) SetTunnelMTU(int) error                              { return nil }
+func (noKernel) Detach(int) error                                    { return nil }
+func (noKernel) Interfaces() ([]int, error)                          { return nil, nil }
+func (noKernel) Healthy() error                                      { return nil }
+func (noKernel) Mend() error                                         { return nil }
+func (noKernel) Accelerate(int) (bool, error)                        { return false, nil }
+func (noKernel) Decelerate(int) error                                { return nil }
+func (noKernel) Accelerated() []int                                  { return nil }
+func (noKernel) Hook() string                                        { return "" }
+func (noKernel) Counters() (filter.Counters, error)                  { return filter.Counters{}, nil }
+func (noKernel) SetPeer(int, uint8, net.HardwareAddr) error          { return nil }
+func (noKernel) SetDirector(int, bool) error                         { return nil }
+func (noKernel) SetSlots(int, *[balance.Buckets]uint32)              {}
+func (noKernel) SetChains(int, *[balance.Buckets]uint16)             {}
+func (noKernel) SetRemembers(int, bool)                              {}
+func (noKernel) Remember(int, []netip.Addr) error                    { return nil }
+func (noKernel) Clients() ([]filter.Client, error)                   { return nil, nil }
+func (noKernel) SetLease(time.Duration)                              {}
+func (noKernel) SetQuorum(need uint8, deadline time.Duration)        {}
+func (noKernel) Lease() time.Duration                                { return 0 }
+func (noKernel) Close() error                                        { return nil }
 
 // isWitness reports whether this host only votes. A role changes with a restart only.
 func (h *host) isWitness() bool { return h.config.Hosts[h.self].Witness }

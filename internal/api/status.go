@@ -115,15 +115,16 @@ type Share struct {
 
 // VIPStatus is a virtual address.
 type VIPStatus struct {
-	Name      string       `json:"name" doc:"Name in the configuration."`
-	Address   string       `json:"address" doc:"The address with the length of its subnet." example:"10.77.0.100/24"`
-	Interface string       `json:"interface" doc:"Interface that carries it on the answering host; empty: not known."`
-	Delivery  string       `json:"delivery" doc:"How client packets reach the hosts." enum:"directed,unicast,multicast,igmp,routed"`
-	MAC       string       `json:"mac" doc:"MAC that clients are told and every host takes in; empty: the director's own."`
-	Group     string       `json:"group" doc:"Multicast group that the hosts join, so that switches know where they are; empty: none."`
-	FormerMAC string       `json:"former_mac" doc:"MAC of the delivery before, taken in for a minute after a change; empty: none."`
-	Director  string       `json:"director" doc:"Host that answers ARP for it, and in directed delivery forwards to owners; empty: nobody, as is right when routers choose."`
-	Rules     []RuleStatus `json:"rules" doc:"How its ports are shared."`
+	Name       string       `json:"name" doc:"Name in the configuration."`
+	Address    string       `json:"address" doc:"The address with the length of its subnet." example:"10.77.0.100/24"`
+	Interface  string       `json:"interface" doc:"Interface that carries it on the answering host; empty: not known."`
+	Delivery   string       `json:"delivery" doc:"How client packets reach the hosts." enum:"directed,unicast,multicast,igmp,routed"`
+	MAC        string       `json:"mac" doc:"MAC that clients are told and every host takes in; empty: the director's own."`
+	Group      string       `json:"group" doc:"Multicast group that the hosts join, so that switches know where they are; empty: none."`
+	FormerMAC  string       `json:"former_mac" doc:"MAC of the delivery before, taken in for a minute after a change; empty: none."`
+	TunnelFits int          `json:"tunnel_fits,omitempty" doc:"Bytes of the largest packet that the tunnel takes to every host that is not on the address's network; left out: it has no tunnel." example:"1450"`
+	Director   string       `json:"director" doc:"Host that answers ARP for it, and in directed delivery forwards to owners; empty: nobody, as is right when routers choose."`
+	Rules      []RuleStatus `json:"rules" doc:"How its ports are shared."`
 }
 
 // RuleStatus is a rule of a VIP.

@@ -6,23 +6,40 @@ import (
 	"github.com/muster-ha/muster/internal/member"
 )
 
-// Directors gives each VIP the host that answers for it: spread over the members that may, and moving as little as exact
-// spreading allows when one comes or goes. Nobody when none may.
-func Directors(v member.View, vips int) []uint8 {
+// Directors gives each VIP the host that answers for it. near has for each VIP the hosts that are on its network. VIPs of one network are
+// spread over the members that may direct, moving as little as exact spreading allows when one comes or goes. Nobody when none may.
+func Directors(v member.View, near []member.Set) []uint8 {
 	var may member.Set
-	var weights [member.MaxHosts]int64
 	for _, m := range v.Members {
 		if m.Director {
 			may = may.With(m.ID)
-			weights[m.ID] = 1
 		}
 	}
-	rankings := make([][]uint8, vips)
-	for vip := range rankings {
-		rankings[vip] = vipRanking(vip)
+	networks := map[member.Set][]int{}
+	for vip, hosts := range near {
+		networks[hosts] = append(networks[hosts], vip)
 	}
-	owners := make([]uint8, vips)
-	settle(owners, may, weights, int64(may.Len()), func(vip int) []uint8 { return rankings[vip] })
+	owners := make([]uint8, len(near))
+	for hosts, vips := range networks { // each is settled for itself: the order does not matter
+		for i, owner := range directorsOf(vips, may&hosts) {
+			owners[vips[i]] = owner
+		}
+	}
+	return owners
+}
+
+// directorsOf spreads some VIPs over hosts.
+func directorsOf(vips []int, may member.Set) []uint8 {
+	var weights [member.MaxHosts]int64
+	for id := range may.All() {
+		weights[id] = 1
+	}
+	rankings := make([][]uint8, len(vips))
+	for i, vip := range vips {
+		rankings[i] = vipRanking(vip)
+	}
+	owners := make([]uint8, len(vips))
+	settle(owners, may, weights, int64(may.Len()), func(i int) []uint8 { return rankings[i] })
 	return owners
 }
 

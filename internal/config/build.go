@@ -49,6 +49,9 @@ func build(path, dir string, f *File, has func(path string) bool) *Config {
 		c.addVIP(name, f.VIPs[name])
 	}
 	c.BGP = buildBGP(dir, f.BGP)
+	if c.Tunnelled() {
+		c.TunnelPort = uint16(cmp.Or(f.Tunnel.Port, defaultTunnelPort))
+	}
 	c.Digest = c.digest()
 	return c
 }

@@ -29,6 +29,7 @@ type Config struct {
 	NoMulticast bool          // on a network that the file does not name
 	KeyAge      time.Duration // at which a network's key is replaced
 	Witnesses   Witnesses     // addresses that decide an even split
+	TunnelPort  uint16        // UDP port of the tunnel; 0: no VIP has one
 	VIPs        []VIP
 	Rules       []Rule
 	Checks      []Check
@@ -104,7 +105,8 @@ type VIP struct {
 	Address   netip.Prefix // the address with its subnet's length
 	Interface string       // empty: the interface that is on the address's subnet
 	Delivery  delivery.Mode
-	Rules     []int // indexes into Config.Rules
+	Tunnel    Tunnel `json:",omitempty"`
+	Rules     []int  // indexes into Config.Rules
 	// Accelerate: drop in the driver, where it can.
 	Accelerate bool `json:",omitempty"`
 }

@@ -32,6 +32,7 @@ type meaning struct {
 	Checks      []Check
 	Witnesses   *Witnesses `json:",omitempty"`
 	BGP         *BGP       `json:",omitempty"`
+	TunnelPort  uint16     `json:",omitempty"` // nothing where no VIP has a tunnel
 }
 
 func (c *Config) digest() Digest {
@@ -39,7 +40,7 @@ func (c *Config) digest() Digest {
 	if age == defaultKeyAge {
 		age = 0
 	}
-	m := meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks, nil, nil}
+	m := meaning{1, c.Cluster, c.Hosts, c.Heartbeat, c.Networks, c.NoMulticast, age, c.VIPs, c.Rules, c.Checks, nil, nil, c.TunnelPort}
 	if c.Witnesses.Any() {
 		m.Witnesses = &c.Witnesses
 	}

@@ -29,6 +29,8 @@ type File struct {
 	Heartbeat FileHeartbeat `yaml:"heartbeat"`
 	// The virtual addresses by name. Every host carries all of them.
 	VIPs map[string]FileVIP `yaml:"vips" max:"64"`
+	// What carries packets between hosts that are no neighbours, where a virtual address asks for it.
+	Tunnel FileTunnel `yaml:"tunnel"`
 	// The checks by name, which rules refer to. Each host probes for itself.
 	Checks map[string]FileCheck `yaml:"checks" max:"64"`
 	// The routers that are told of addresses with delivery `routed`. A change is taken live: sessions that it touches begin anew.
@@ -135,7 +137,7 @@ type FileMulticast struct {
 // FileVIP is a virtual address that all hosts carry together.
 type FileVIP struct {
 	// Address with the length of its subnet: IPv4, or IPv6 that is global or unique local. Every host must have an address on that subnet,
-	// unless interface is given; the address must be nobody's own. Who wants both families makes two VIPs with the same rules.
+	// unless interface or tunnel is given; the address must be nobody's own. Who wants both families makes two VIPs with the same rules.
 	Address netip.Prefix `yaml:"address" required:"true" example:"10.77.0.100/24"`
 	// Name of the network interface, the same on every host.
 	Interface string `yaml:"interface" format:"interface" shown:"the one on the address's subnet" example:"eth0"`
@@ -152,6 +154,11 @@ type FileVIP struct {
 	// drivers restart the card when it is turned on, which makes the host deaf for seconds; tcpdump does not see what is dropped so. A
 	// change is taken live.
 	Accelerate bool `yaml:"accelerate" default:"false"`
+	// What carries packets to hosts that are not on the address's subnet. `none`: nothing, every host must be on it. `vxlan`: hosts elsewhere
+	// serve too: those with their own address in the subnet answer for the VIP and wrap what belongs to the others into UDP; replies
+	// go to the client directly. Costs 50 bytes a packet (70 between IPv6 addresses), which clients' segments are made smaller by.
+	// With `directed` and `routed` delivery.
+	Tunnel string `yaml:"tunnel" default:"none" enum:"none,vxlan"`
 	// How the ports of the address are shared, at least one rule here and at most 64 in the file, a `default` counted as one. What no rule
 	// names goes to the default host, or is dropped.
 	Rules []FileRule `yaml:"rules" required:"true" min:"1" max:"64" example:"[{ports: [80]}]"`

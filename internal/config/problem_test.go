@@ -68,7 +68,7 @@ func spoilings() []spoiling {
 	return []spoiling{
 		// Keys.
 		{"misspelt key", "hosts:", "hots:", []string{"3:1: unknown key `hots`; did you mean `hosts`?"}},
-		{"strange key", "vips:", "zzzzzz: 1\nvips:", []string{"6:1: unknown key `zzzzzz`; remove it, or use `cluster`, `secret_file`, `state_dir`, `run_dir`, `hosts`, `heartbeat`, `vips`, `checks` or `bgp`"}},
+		{"strange key", "vips:", "zzzzzz: 1\nvips:", []string{"6:1: unknown key `zzzzzz`; remove it, or use `cluster`, `secret_file`, `state_dir`, `run_dir`, `hosts`, `heartbeat`, `vips`, `tunnel`, `checks` or `bgp`"}},
 		{"strange key inside", "address: 10.77.0.1}", "address: 10.77.0.1, colour: red}", []string{"4:27: unknown key `colour`; remove it, or use `address`, `weight` or `role`"}},
 		{"key twice", "secret_file: secret.key", "secret_file: secret.key\ncluster: other", []string{"3:1: `cluster` is there twice, first on line 1; keep one of the two"}},
 		{"host twice", "  b: {", "  a: {", []string{"5:3: `a` is there twice, first on line 4; keep one of the two"}},

@@ -27,6 +27,7 @@ func places() map[string]string {
 		"FileVIP":              "vips.NAME",
 		"FileRule":             "vips.NAME.rules[]",
 		"FileAffinityNetwork":  "vips.NAME.rules[].affinity_network",
+		"FileTunnel":           "tunnel",
 		"FileCheck":            "checks.NAME",
 		"FileHTTP":             "checks.NAME.http",
 		"FileTCP":              "checks.NAME.tcp",

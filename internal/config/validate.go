@@ -23,6 +23,7 @@ func (v *validator) all() {
 	v.groups()
 	v.checks()
 	v.subnets()
+	v.tunnels()
 	v.uniqueAddresses()
 	v.oneFamily()
 	v.witnesses()
@@ -90,7 +91,7 @@ func (v *validator) checks() {
 func (v *validator) subnets() {
 	for _, name := range sorted(v.f.VIPs) {
 		path, vip := "/vips/"+name, v.f.VIPs[name]
-		if !vip.Address.IsValid() || v.has(path+"/interface") || vip.Delivery == delivery.Routed.String() {
+		if !vip.Address.IsValid() || v.has(path+"/interface") || vip.Tunnel == "vxlan" || vip.Delivery == delivery.Routed.String() {
 			continue // a routed one may be of any network: the routers know where it is
 		}
 		in, out := v.split(vip.Address)

@@ -20,6 +20,9 @@ const (
 	ingress direction = "ingress"
 	egress  direction = "egress"
 	early   direction = "xdp" // before ingress, where an interface is accelerated
+
+	// tunnelled is what runs at the ingress of a tunnel; as a side of an interface it is ingress.
+	tunnelled direction = "tunnel"
 )
 
 // directions in the order of attaching: the guard is there before the first packet is accepted.
@@ -39,30 +42,41 @@ type attachment interface {
 
 // Attach runs the programs on an interface, by tcx, or by clsact where the kernel has no tcx. Programs of an earlier agent
 // are replaced in one step. Call it after Configure: without a setup every packet passes.
-func (f *Filter) Attach(ifindex int) error {
+func (f *Filter) Attach(ifindex int) error { return f.attachAs(ifindex, ingress) }
+
+// AttachTunnel does the same on a tunnel, where what arrives has to prove first that it is from a host of the cluster. Without a setup
+// nothing passes, so call it before the tunnel is set up.
+func (f *Filter) AttachTunnel(ifindex int) error { return f.attachAs(ifindex, tunnelled) }
+
+func (f *Filter) attachAs(ifindex int, arriving direction) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, ok := f.attached[ifindex]; ok {
 		return nil
 	}
-	a, err := f.attach(ifindex)
+	a, err := f.attach(ifindex, f.programsFor(arriving))
 	if err != nil {
 		return fmt.Errorf("attach filter to interface %d: %w", ifindex, err)
 	}
-	f.attached[ifindex] = a
+	f.attached[ifindex], f.arriving[ifindex] = a, arriving
 	return nil
 }
 
-func (f *Filter) attach(ifindex int) (attachment, error) {
+// programsFor are the programs of an interface, by its sides.
+func (f *Filter) programsFor(arriving direction) map[direction]*ebpf.Program {
+	return map[direction]*ebpf.Program{ingress: f.programs[arriving], egress: f.programs[egress]}
+}
+
+func (f *Filter) attach(ifindex int, programs map[direction]*ebpf.Program) (attachment, error) {
 	if f.clsact {
-		return attachClsact(f.pinDir, ifindex, f.programs)
+		return attachClsact(f.pinDir, ifindex, programs)
 	}
-	a, err := attachTCX(f.pinDir, ifindex, f.programs)
+	a, err := attachTCX(f.pinDir, ifindex, programs)
 	if !errors.Is(err, ebpf.ErrNotSupported) {
 		return a, err
 	}
 	f.log.Info("no tcx in this kernel: using clsact", "interface", ifindex)
-	return attachClsact(f.pinDir, ifindex, f.programs)
+	return attachClsact(f.pinDir, ifindex, programs)
 }
 
 // Detach takes the programs off an interface, an earlier agent's too. One that has none is no error.

@@ -31,6 +31,7 @@ const (
 	earlyMapQuorum       = "quorum"
 	earlyMapShared       = "shared"
 	earlyMapSlots        = "slots"
+	earlyMapTunnels      = "tunnels"
 	earlyMapVips         = "vips"
 	earlyProgMusterEarly = "muster_early"
 )
@@ -99,6 +100,7 @@ type earlyMapSpecs struct {
 	Quorum     *ebpf.MapSpec `ebpf:"quorum"`
 	Shared     *ebpf.MapSpec `ebpf:"shared"`
 	Slots      *ebpf.MapSpec `ebpf:"slots"`
+	Tunnels    *ebpf.MapSpec `ebpf:"tunnels"`
 	Vips       *ebpf.MapSpec `ebpf:"vips"`
 }
 
@@ -143,6 +145,7 @@ type earlyMaps struct {
 	Quorum     *ebpf.Map `ebpf:"quorum"`
 	Shared     *ebpf.Map `ebpf:"shared"`
 	Slots      *ebpf.Map `ebpf:"slots"`
+	Tunnels    *ebpf.Map `ebpf:"tunnels"`
 	Vips       *ebpf.Map `ebpf:"vips"`
 }
 
@@ -163,6 +166,7 @@ func (m *earlyMaps) Close() error {
 		m.Quorum,
 		m.Shared,
 		m.Slots,
+		m.Tunnels,
 		m.Vips,
 	)
 }

@@ -40,6 +40,7 @@ type Filter struct {
 	maps     map[string]*ebpf.Map
 	programs map[direction]*ebpf.Program
 	attached map[int]attachment // by interface index
+	arriving map[int]direction  // the same: which program is at the ingress
 	pages    []int              // slot page of each rule of the setup
 	vipIndex []int              // place of each VIP of the setup
 
@@ -51,6 +52,7 @@ type Filter struct {
 	vips  mapping[vipRecord]
 	ports mapping[portTable]
 	slots mapping[slotPage]
+	ends  mapping[tunnelRecord]
 }
 
 // Open loads the programs. Maps that an earlier agent pinned are taken over with what is in them when their layout is the same,
@@ -72,7 +74,7 @@ func Open(o Options) (*Filter, error) {
 	if o.MaxRules > 0 {
 		spec.Maps[filterMapSlots].MaxEntries = uint32(o.MaxRules)
 	}
-	f := &Filter{pinDir: o.PinDir, log: o.Log, clsact: o.clsact, attached: map[int]attachment{}, early: accelerator{on: map[int]earlyLink{}}}
+	f := &Filter{pinDir: o.PinDir, log: o.Log, clsact: o.clsact, attached: map[int]attachment{}, arriving: map[int]direction{}, early: accelerator{on: map[int]earlyLink{}}}
 	if err := f.load(spec); err != nil {
 		f.release()
 		return nil, err
@@ -91,7 +93,7 @@ func (f *Filter) load(spec *ebpf.CollectionSpec) error {
 		return fmt.Errorf("load filter: %w", loadHint(err))
 	}
 	f.maps = all.Maps
-	f.programs = map[direction]*ebpf.Program{ingress: all.Programs[filterProgMusterIngress], egress: all.Programs[filterProgMusterEgress]}
+	f.programs = map[direction]*ebpf.Program{ingress: all.Programs[filterProgMusterIngress], egress: all.Programs[filterProgMusterEgress], tunnelled: all.Programs[filterProgMusterTunnel]}
 	if err := f.mapAll(); err != nil {
 		return err
 	}
@@ -135,6 +137,9 @@ func (f *Filter) mapAll() (err error) {
 	if f.ports, err = mapMemory[portTable](f.maps[filterMapPorts]); err != nil {
 		return err
 	}
+	if f.ends, err = mapMemory[tunnelRecord](f.maps[filterMapTunnels]); err != nil {
+		return err
+	}
 	f.slots, err = mapMemory[slotPage](f.maps[filterMapSlots])
 	return err
 }
@@ -166,6 +171,7 @@ func (f *Filter) release() {
 	f.vips.close()
 	f.ports.close()
 	f.slots.close()
+	f.ends.close()
 	f.pages, f.vipIndex = nil, nil
 	closeMaps(f.maps)
 	for _, p := range f.programs {

@@ -31,9 +31,11 @@ const (
 	filterMapQuorum         = "quorum"
 	filterMapShared         = "shared"
 	filterMapSlots          = "slots"
+	filterMapTunnels        = "tunnels"
 	filterMapVips           = "vips"
 	filterProgMusterEgress  = "muster_egress"
 	filterProgMusterIngress = "muster_ingress"
+	filterProgMusterTunnel  = "muster_tunnel"
 )
 
 // loadFilter returns the embedded CollectionSpec for filter.
@@ -80,6 +82,7 @@ type filterSpecs struct {
 type filterProgramSpecs struct {
 	MusterEgress  *ebpf.ProgramSpec `ebpf:"muster_egress"`
 	MusterIngress *ebpf.ProgramSpec `ebpf:"muster_ingress"`
+	MusterTunnel  *ebpf.ProgramSpec `ebpf:"muster_tunnel"`
 }
 
 // filterMapSpecs contains maps before they are loaded into the kernel.
@@ -101,6 +104,7 @@ type filterMapSpecs struct {
 	Quorum     *ebpf.MapSpec `ebpf:"quorum"`
 	Shared     *ebpf.MapSpec `ebpf:"shared"`
 	Slots      *ebpf.MapSpec `ebpf:"slots"`
+	Tunnels    *ebpf.MapSpec `ebpf:"tunnels"`
 	Vips       *ebpf.MapSpec `ebpf:"vips"`
 }
 
@@ -145,6 +149,7 @@ type filterMaps struct {
 	Quorum     *ebpf.Map `ebpf:"quorum"`
 	Shared     *ebpf.Map `ebpf:"shared"`
 	Slots      *ebpf.Map `ebpf:"slots"`
+	Tunnels    *ebpf.Map `ebpf:"tunnels"`
 	Vips       *ebpf.Map `ebpf:"vips"`
 }
 
@@ -165,6 +170,7 @@ func (m *filterMaps) Close() error {
 		m.Quorum,
 		m.Shared,
 		m.Slots,
+		m.Tunnels,
 		m.Vips,
 	)
 }
@@ -181,12 +187,14 @@ type filterVariables struct {
 type filterPrograms struct {
 	MusterEgress  *ebpf.Program `ebpf:"muster_egress"`
 	MusterIngress *ebpf.Program `ebpf:"muster_ingress"`
+	MusterTunnel  *ebpf.Program `ebpf:"muster_tunnel"`
 }
 
 func (p *filterPrograms) Close() error {
 	return _FilterClose(
 		p.MusterEgress,
 		p.MusterIngress,
+		p.MusterTunnel,
 	)
 }
 

@@ -14,6 +14,7 @@ const (
 	addressProbes = 4
 
 	flagDirector = 1
+	flagTunnel   = 4
 
 	maxTaken = 2 // cluster MACs of a VIP
 
@@ -96,8 +97,19 @@ type macKey struct {
 }
 
 type macRecord struct {
-	MAC [6]byte
-	_   uint16
+	MAC    [6]byte
+	_      uint16
+	Remote [16]byte // an address of a host behind a tunnel
+}
+
+type tunnelRecord struct {
+	ifindex uint32
+	vni     uint32
+	mtu     uint32
+	mac     [6]byte
+	_       uint16
+	local   [16]byte
+	v6      uint32
 }
 
 // protocolIndexes are the places of a rule's protocol in a portTable; none when there is no such protocol.

@@ -25,7 +25,7 @@ func (f *Filter) Mend() error {
 			delete(f.attached, ifindex)
 			err = a.detach()
 		} else {
-			err = a.mend(f.programs)
+			err = a.mend(f.programsFor(f.arriving[ifindex]))
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("mend filter on interface %d: %w", ifindex, err))

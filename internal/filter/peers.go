@@ -13,6 +13,11 @@ import (
 func (f *Filter) SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.setPeer(ifindex, id, mac, [16]byte{})
+}
+
+// setPeer is for both kinds of interface: only a tunnel has remote addresses.
+func (f *Filter) setPeer(ifindex int, id uint8, mac net.HardwareAddr, remote [16]byte) error {
 	if mac != nil && len(mac) != 6 {
 		return fmt.Errorf("%w: %s is not an Ethernet address", ErrSetup, mac)
 	}
@@ -25,7 +30,7 @@ func (f *Filter) SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error {
 	}
 	had := err == nil
 	if mac != nil {
-		record := macRecord{MAC: [6]byte(mac)}
+		record := macRecord{MAC: [6]byte(mac), Remote: remote}
 		if had && record == old {
 			return nil
 		}
@@ -40,7 +45,7 @@ func (f *Filter) SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error {
 			return fmt.Errorf("remove host %d: %w", id, err)
 		}
 	}
-	if !had {
+	if !had || mac != nil && [6]byte(mac) == old.MAC {
 		return nil
 	}
 	return removePeer(peers, peerKey{Interface: key.Interface, MAC: old.MAC}, id)

@@ -53,12 +53,21 @@ func (f *Filter) writeVIP(place int, v VIP) {
 	r := &f.vips.items[place]
 	atomic.StoreUint32(&r.ifindex, uint32(v.Interface))
 	r.mac = [6]byte(v.MAC)
+	setFlag(&r.flags, flagTunnel, v.Tunnel)
 	r.take(v.Taken) // first: a neighbour that is told of a MAC is served there
 	answer := v.Answer
 	if answer == nil {
 		answer = v.MAC
 	}
 	atomic.StoreUint64(&r.answer, macWord(answer))
+}
+
+func setFlag(flags *uint32, flag uint32, on bool) {
+	if on {
+		atomic.OrUint32(flags, flag)
+	} else {
+		atomic.AndUint32(flags, ^flag)
+	}
 }
 
 // take makes these the cluster MACs. One that stays is there at every moment.

@@ -41,6 +41,8 @@ const (
 	NDIgnored                      // one for a VIP, at a host that is not its director
 	NDConflict                     // a stranger's neighbour advertisement or solicitation uses a VIP as its own (passed, only counted)
 	GuardND                        // a neighbour solicitation in the name of a VIP
+	TunnelStranger                 // came through the tunnel, and not from a host of the cluster for a VIP
+	TunnelClamped                  // the answer to a SYN was told how large a segment fits the tunnel
 
 	Reasons int = iota // how many there are
 )
@@ -52,6 +54,7 @@ var reasonNames = [Reasons]string{
 	"drop_malformed", "drop_frame", "drop_no_peer", "drop_loop", "drop_seen_by_others",
 	"arp_answered", "arp_ignored", "arp_conflict", "guard_reset", "guard_arp",
 	"nd_answered", "nd_ignored", "nd_conflict", "guard_nd",
+	"tunnel_stranger", "tunnel_clamped",
 }
 
 // String is the name for metrics and people.

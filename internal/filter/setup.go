@@ -20,9 +20,10 @@ const (
 
 // Setup is what a filter knows about its cluster, apart from slots, peers and the lease.
 type Setup struct {
-	Self  uint8 // this host's index
-	VIPs  []VIP
-	Rules []Rule
+	Self   uint8 // this host's index
+	VIPs   []VIP
+	Rules  []Rule
+	Tunnel Tunnel // for the VIPs that have one
 }
 
 // VIP is a virtual address.
@@ -35,6 +36,8 @@ type VIP struct {
 	// Taken are MACs that every host of the cluster takes in, two at most. What is sent to one of them is accepted or dropped, and only
 	// a question goes on to another host: docs/design/0013-delivery.md.
 	Taken []net.HardwareAddr
+	// Tunnel: hosts that are not known on Interface are reached through the tunnel, and segments of clients shall fit it.
+	Tunnel bool
 }
 
 // PortRange is a range of ports, both ends included.
@@ -59,6 +62,9 @@ func (f *Filter) Configure(s Setup) error {
 		return err
 	}
 	atomic.StoreUint32(&f.host.items[0].self, uint32(s.Self))
+	if err := f.writeTunnel(s.Tunnel); err != nil {
+		return err
+	}
 	places := f.placeVIPs(s.VIPs)
 	ports := portsOf(s.Rules)
 	pages := f.placeRules(s.Rules, ports, places)
@@ -93,8 +99,13 @@ func (f *Filter) check(s Setup) error {
 			return fmt.Errorf("%w: address %s has %d cluster MACs, at most %d", ErrSetup, v.Address, len(v.Taken), maxTaken)
 		case !areMACs(v.Taken...) || v.Answer != nil && !areMACs(v.Answer):
 			return fmt.Errorf("%w: address %s has a cluster MAC that is not an Ethernet address", ErrSetup, v.Address)
+		case v.Tunnel && s.Tunnel.Interface == 0:
+			return fmt.Errorf("%w: address %s needs a tunnel", ErrSetup, v.Address)
 		}
 		seen[v.Address] = true
+	}
+	if err := s.Tunnel.check(); err != nil {
+		return err
 	}
 	return checkRules(s)
 }
@@ -148,11 +159,6 @@ func (f *Filter) SetDirector(vip int, on bool) error {
 	if vip < 0 || vip >= len(f.vipIndex) {
 		return fmt.Errorf("%w: address %d is not configured", ErrSetup, vip)
 	}
-	flags := &f.vips.items[f.vipIndex[vip]].flags
-	if on {
-		atomic.OrUint32(flags, flagDirector)
-	} else {
-		atomic.AndUint32(flags, ^uint32(flagDirector))
-	}
+	setFlag(&f.vips.items[f.vipIndex[vip]].flags, flagDirector, on)
 	return nil
 }

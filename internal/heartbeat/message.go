@@ -65,9 +65,14 @@ type Open struct {
 // LinkAddr is the Ethernet address of the interface that carries a VIP on the sender: the director writes it into a frame to hand a client's
 // packet to its owner.
 type LinkAddr struct {
-	VIP uint8   // index into the configuration's VIPs
+	VIP uint8   // index into the configuration's VIPs, or TunnelLink
 	MAC [6]byte // in the order of the wire
 }
+
+// TunnelLink stands in place of a VIP for the sender's end of the tunnel to hosts that are no neighbours, whose address is drawn at random: other hosts
+// know by it what the sender has wrapped, and nobody else learns it, for heartbeats are encrypted. It is no VIP's index, so versions that have no
+// tunnel ignore it.
+const TunnelLink = 255
 
 // Word is what a host says of one network. It travels on all networks that work, so a network that is new, broken or without configured
 // addresses is arranged by the others. Sets are of hosts by member.ID.

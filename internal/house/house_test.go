@@ -102,6 +102,7 @@ var rooms = []string{
 	"internal/bgp",
 	"internal/filter",
 	"internal/vip",
+	"internal/tunnel",
 	"internal/system",
 	"internal/check",
 	"internal/override",

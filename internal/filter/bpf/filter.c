@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* Muster's filter: one program for what arrives, one for what leaves. docs/design/0002-filter.md has the decisions. */
+/* Muster's filter: one program for what arrives, one for what arrives through the tunnel, one for what leaves. docs/design/0002-filter.md has the decisions. */
 #include "ingress.h"
 #include "ingress6.h"
+#include "through.h"
 #include "arp.h"
 #include "guard.h"
 
@@ -23,6 +24,12 @@ int muster_ingress(struct __sk_buff *skb)
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		return ingress_ip6(skb);
 	return PASS;
+}
+
+SEC("tc")
+int muster_tunnel(struct __sk_buff *skb)
+{
+	return ingress_tunnel(skb);
 }
 
 SEC("tc")

@@ -6,7 +6,7 @@
 #ifndef MUSTER_FRAGMENT_H
 #define MUSTER_FRAGMENT_H
 
-#include "common.h"
+#include "tunnel.h"
 
 /*
  * How long a verdict holds. Fragments of one datagram are milliseconds apart, and a sender that draws its numbers at random may
@@ -50,8 +50,11 @@ static __always_inline void share(struct __sk_buff *skb, struct vip *vip)
 	for (__u32 id = 0; id < MAX_HOSTS; id++) {
 		key.id = id;
 		struct mac *to = bpf_map_lookup_elem(&macs, &key);
-		if (!to)
+		if (!to) {
+			if (vip->flags & VIP_TUNNEL)
+				share_far(skb, id);
 			continue;
+		}
 		__builtin_memcpy(frame, to->addr, ETH_ALEN);
 		if (!bpf_skb_store_bytes(skb, 0, frame, sizeof(frame), 0))
 			bpf_clone_redirect(skb, skb->ifindex, 0);

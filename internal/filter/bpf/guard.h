@@ -7,6 +7,7 @@
 #define MUSTER_GUARD_H
 
 #include "nd.h"
+#include "tunnel.h"
 
 /* How long after the end of the chain let a packet through its reset may leave: the stack answers at once. */
 #define PERMIT_NS 100000000ull
@@ -40,6 +41,12 @@ static __always_inline int guard(struct __sk_buff *skb, __u32 vip, struct flow *
 	return TC_ACT_SHOT;
 }
 
+/* The answer to a SYN, and the reset that answers a stray segment. */
+static __always_inline bool guarded(struct tcphdr *th)
+{
+	return th->syn ? th->ack && !th->rst : th->rst && !th->ack;
+}
+
 static __always_inline int egress_ip4(struct __sk_buff *skb)
 {
 	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
@@ -51,12 +58,15 @@ static __always_inline int egress_ip4(struct __sk_buff *skb)
 	__be32 from = ip->saddr;
 	struct flow f = { .client = mapped(ip->daddr), .vip = mapped(from) };
 	struct tcphdr *th = header_at(skb, ETH_HLEN + header, sizeof(*th));
-	if (!th || !th->rst || th->ack)
+	if (!th || !guarded(th))
 		return PASS;
+	bool answer = th->syn;
 	f.client_port = th->dest;
 	f.port = th->source;
 	__s32 vip = find_vip(from);
-	return vip == NONE ? PASS : guard(skb, vip, &f, false);
+	if (vip == NONE)
+		return PASS;
+	return answer ? clamp(skb, vip, ETH_HLEN + header, false) : guard(skb, vip, &f, false);
 }
 
 static __always_inline int egress_ip6(struct __sk_buff *skb)
@@ -70,12 +80,15 @@ static __always_inline int egress_ip6(struct __sk_buff *skb)
 		return PASS;
 	struct flow f = { .client = address6(&ip->daddr), .vip = address6(&ip->saddr) };
 	struct tcphdr *th = header_at(skb, ETH_HLEN + sizeof(*ip), sizeof(*th));
-	if (!th || !th->rst || th->ack)
+	if (!th || !guarded(th))
 		return PASS;
+	bool answer = th->syn;
 	f.client_port = th->dest;
 	f.port = th->source;
 	__s32 vip = find_vip6(&f.vip);
-	return vip == NONE ? PASS : guard(skb, vip, &f, true);
+	if (vip == NONE)
+		return PASS;
+	return answer ? clamp(skb, vip, ETH_HLEN + sizeof(*ip), true) : guard(skb, vip, &f, true);
 }
 
 #endif

@@ -35,25 +35,28 @@ static __always_inline bool lower_ttl(struct __sk_buff *skb)
 /* Sends the frame on to a host of the cluster, from this host's address so that no switch learns a wrong one. */
 static __always_inline int forward(struct __sk_buff *skb, struct vip *vip, __u32 verdict)
 {
-	struct mac_key key = { .ifindex = skb->ifindex, .id = verdict >> 8 & 0xff };
+	struct mac_key key = { .ifindex = vip->ifindex, .id = verdict >> 8 & 0xff };
 	struct mac *to = bpf_map_lookup_elem(&macs, &key);
 	__u8 frame[2 * ETH_ALEN];
-	if (!to || vip->ifindex != skb->ifindex) {
+	bool far = vip->flags & VIP_TUNNEL;
+	if (!far && (!to || vip->ifindex != skb->ifindex)) {
 		count(DROP_NO_PEER);
 		return TC_ACT_SHOT;
 	}
-	__builtin_memcpy(frame, to->addr, ETH_ALEN);
-	__builtin_memcpy(frame + ETH_ALEN, vip->mac, ETH_ALEN);
 	if (verdict & AGAIN && !lower_ttl(skb)) {
 		count(DROP_LOOP);
 		return TC_ACT_SHOT;
 	}
+	if (!to)
+		return forward_far(skb, key.id, verdict & 0xff);
+	__builtin_memcpy(frame, to->addr, ETH_ALEN);
+	__builtin_memcpy(frame + ETH_ALEN, vip->mac, ETH_ALEN);
 	if (bpf_skb_store_bytes(skb, 0, frame, sizeof(frame), 0)) {
 		count(DROP_NO_PEER);
 		return TC_ACT_SHOT;
 	}
 	count(verdict & 0xff);
-	return bpf_redirect(skb->ifindex, 0);
+	return bpf_redirect(vip->ifindex, 0);
 }
 
 /*

@@ -52,6 +52,7 @@
 
 /* Flags of a VIP. */
 #define VIP_DIRECTOR 1
+#define VIP_TUNNEL 4
 
 /* Bits of a port's byte: the slot page of its rule plus one, and whether the source port counts. Zero: no rule. */
 #define PORT_PAGE 0x7f
@@ -93,6 +94,8 @@ enum reason {
 	ND_IGNORED,
 	ND_CONFLICT,
 	GUARD_ND,
+	TUNNEL_STRANGER,
+	TUNNEL_CLAMPED,
 	REASONS,
 };
 #define LAST_ACCEPT ACCEPT_SHARED
@@ -184,9 +187,22 @@ struct mac_key {
 	__u32 id;
 };
 
+/* Where a host is: its MAC, and its own address if the interface is a tunnel. */
 struct mac {
 	__u8 addr[ETH_ALEN];
 	__u16 pad;
+	struct address remote;
+};
+
+/* This host's end of the tunnel; ifindex 0: there is none. */
+struct tunnel {
+	__u32 ifindex;
+	__u32 vni;
+	__u32 mtu; /* of a packet that fits the way to every host when it is wrapped */
+	__u8 mac[ETH_ALEN];
+	__u16 pad;
+	struct address local;
+	__u32 v6; /* local is one of IPv6 */
 };
 
 struct datagram {
@@ -311,6 +327,14 @@ struct {
 	__type(key, struct mac_key);
 	__type(value, struct mac);
 } macs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tunnel);
+} tunnels SEC(".maps");
 
 /* The verdict on a datagram's first fragment, for the later ones. */
 struct {
