@@ -11,6 +11,9 @@ import (
 // start the agent again, short enough for clients to learn it if the host is dead after all.
 const ghostLife = 15 * time.Second
 
+// presumeRecent is how many intervals ago a host was heard that is thought to live: one heartbeat may have been lost, and one may be due.
+const presumeRecent = 3
+
 // farewell takes the last words of a boot. A host that was leaving has let its connections go; one that was not has lost its agent
 // and nothing else: its kernel still has them.
 func (h *host) farewell(in heartbeat.Received) {
@@ -39,4 +42,21 @@ func (h *host) layGhosts(now time.Time) {
 	if len(h.ghosts) > 0 && h.shares.haunt(h.haunting(now)) {
 		h.fillSlots()
 	}
+}
+
+// presume takes the hosts that a view leaves out, although they were heard a moment ago, for such whose agent was killed: the view that says so
+// can be faster than their farewell. A host that has lost its power has been silent for a detection time by now. until bounds the waiting
+// for the farewell, which makes a ghost of it for longer.
+func (h *host) presume(before member.View, now time.Time) {
+	recent := presumeRecent * h.config.Heartbeat.Interval
+	for _, m := range before.Members {
+		p := &h.peers[m.ID]
+		if _, in := h.shares.view.Member(m.ID); in || m.ID == h.self || p.at.IsZero() || now.Sub(p.at) > recent || p.last.State == member.Leaving {
+			continue
+		}
+		if _, known := h.ghosts[m.ID]; !known {
+			h.ghosts[m.ID] = now.Add(h.silence())
+		}
+	}
+	h.shares.haunt(h.haunting(now))
 }

@@ -110,7 +110,9 @@ func (h *host) apply(step member.Step) member.Output {
 	case member.Release:
 		h.saveEpoch(step.View.Epoch) // early: a number that others may have heard should not be used again
 		out := h.adopt(step.View.Config)
+		before := h.shares.view
 		h.shares.release(step.View)
+		h.presume(before, now)
 		h.direct()
 		h.fillSlots()
 		h.tellLost(step.View)

@@ -225,6 +225,9 @@ func (s *shares) slots(rule int, out *[balance.Buckets]uint32) {
 		return
 	}
 	balance.Slots(s.self, r.table, r.own, r.mine, r.others, out)
+	if !s.installed {
+		balance.NoLast(out)
+	}
 	s.mark(rule, out)
 }
 

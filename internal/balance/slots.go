@@ -33,6 +33,17 @@ func Slots(self member.ID, t *Table, own Bitmap, mine Holding, others []Holding,
 	}
 }
 
+// NoLast takes the end off every chain: until all members have the view, a host that has not sends packets the way of the view before, and
+// the last of the new chain cannot tell whether those before it have been asked.
+func NoLast(out *[Buckets]uint32) {
+	const ask, last = uint32(Ask) << 24, uint32(Last) << 24
+	for b, word := range out {
+		if word&ask != 0 {
+			out[b] = word &^ last
+		}
+	}
+}
+
 // slot is everything of a slot but the own flag.
 func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 	if owner == Nobody && holding != 0 {
@@ -60,6 +71,9 @@ func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 	}
 	if after == 0 {
 		s.Flags |= Last
+		if owner != uint8(self) {
+			s.Third = before(self, owner, holding)
+		}
 		return s
 	}
 	second := nextOf(after, ghosts)
@@ -68,6 +82,15 @@ func slot(self member.ID, owner uint8, holding, ghosts member.Set) Slot {
 		s.Third = uint8(nextOf(after, ghosts))
 	}
 	return s
+}
+
+// before is the host that asks the last one of a chain. No host is a ghost to itself, so ghosts are none in a chain that ends here.
+func before(last member.ID, owner uint8, holding member.Set) uint8 {
+	rest := holding.Without(last)
+	if rest == 0 {
+		return owner
+	}
+	return uint8(bits.Len32(uint32(rest)) - 1)
 }
 
 // nextOf is the first of a part of the chain that is not empty.

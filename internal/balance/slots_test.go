@@ -33,21 +33,21 @@ func TestSlot(t *testing.T) {
 		{"owner, four hold: the first two", 0, 0, member.Of(1, 2, 3, 4), Slot{0, 1, 2, Ask}, 0},
 		{"first holder", 0, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}, 0},
 		{"middle holder", 2, 1, member.Of(0, 2, 3), Slot{1, 3, n, Ask}, 0},
-		{"last holder", 3, 1, member.Of(0, 2, 3), Slot{1, n, n, Ask | Last}, 0},
-		{"the only holder", 3, 1, member.Of(3), Slot{1, n, n, Ask | Last}, 0},
+		{"last holder", 3, 1, member.Of(0, 2, 3), Slot{1, n, 2, Ask | Last}, 0},
+		{"the only holder", 3, 1, member.Of(3), Slot{1, n, 1, Ask | Last}, 0},
 		{"not in the chain", 3, 1, member.Of(0), Slot{1, n, n, Ask}, 0},
 		{"not in the chain, nobody holds", 3, 1, 0, Slot{1, n, n, 0}, 0},
 		{"nobody owns, others hold", 2, n, member.Of(1, 3, 4), Slot{1, n, n, Ask | NoOwner}, 0},
 		{"nobody owns, only a ghost holds", 2, n, member.Of(1), Slot{1, n, n, Ask | NoOwner}, member.Of(1)},
 		{"nobody owns, the first of those who hold", 1, n, member.Of(1, 3, 4), Slot{1, 3, 4, Ask | NoOwner}, 0},
-		{"nobody owns, the last of them", 4, n, member.Of(1, 3, 4), Slot{1, n, n, Ask | Last | NoOwner}, 0},
+		{"nobody owns, the last of them", 4, n, member.Of(1, 3, 4), Slot{1, n, 3, Ask | Last | NoOwner}, 0},
 		{"nobody owns, only self holds", 1, n, member.Of(1), Slot{1, n, n, Ask | Last | NoOwner}, 0},
 		{"nobody owns, self holds", 2, n, member.Of(2, 31), Slot{2, 31, n, Ask | NoOwner}, 0},
 		{"nobody owns, nobody holds", 2, n, 0, Slot{n, n, n, 0}, 0},
 		{"owner, a ghost goes last", 1, 1, member.Of(0, 2, 3), Slot{1, 2, 3, Ask}, member.Of(0)},
 		{"owner, only a ghost", 1, 1, member.Of(0), Slot{1, 0, n, Ask}, member.Of(0)},
 		{"last living holder asks the ghost", 3, 1, member.Of(0, 2, 3), Slot{1, 0, n, Ask}, member.Of(0)},
-		{"the highest host", 31, 0, member.Of(31), Slot{0, n, n, Ask | Last}, 0},
+		{"the highest host", 31, 0, member.Of(31), Slot{0, n, 0, Ask | Last}, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,8 +95,25 @@ func plainSlot(self member.ID, t *Table, b int, own Bitmap, mine Holding, others
 	s.Second, s.Third = rest[0], rest[1]
 	if s.Second == Nobody {
 		s.Flags |= Last
+		if i > 0 {
+			s.Third = chain[i-1]
+		}
 	}
 	return s
+}
+
+// TestChainsWithoutEnd: nothing but the end is taken off, and a bucket that nobody else may hold keeps it.
+func TestChainsWithoutEnd(t *testing.T) {
+	var out [Buckets]uint32
+	out[0] = Slot{1, Nobody, 2, Ask | Last | Refused}.Word()
+	out[1] = Slot{1, Nobody, Nobody, Last | Own}.Word()
+	out[2] = Slot{1, 2, 3, Ask | Own}.Word()
+	NoLast(&out)
+	for b, want := range []Slot{{1, Nobody, 2, Ask | Refused}, {1, Nobody, Nobody, Last | Own}, {1, 2, 3, Ask | Own}} {
+		if out[b] != want.Word() {
+			t.Errorf("bucket %d: %08x, want %+v", b, out[b], want)
+		}
+	}
 }
 
 func TestSlotsSayWhatTheDesignSays(t *testing.T) {

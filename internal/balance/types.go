@@ -37,7 +37,7 @@ const needShift = 3
 // NeedFlag marks the buckets of a rule that needs a quorum: the kernel then asks for that quorum's deadline besides its lease.
 func NeedFlag(need member.Need) SlotFlag { return SlotFlag(need) << needShift }
 
-// Slot is what the filter knows of one bucket.
+// Slot is what the filter knows of one bucket. Third is whom to ask when Second has asked already, or, of the last of a chain, who asks it.
 type Slot struct {
 	Owner, Second, Third uint8
 	Flags                SlotFlag

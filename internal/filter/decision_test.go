@@ -233,6 +233,8 @@ func TestPacketToDecision(t *testing.T) {
 		{"holder, forwarded, second", word(one, two, no, slotAsk), fromClient(from(peer1MAC)), redirected, []Reason{ForwardNext}, peer2MAC},
 		{"holder, forwarded by second", word(no, two, no, slotAsk), fromClient(from(peer2MAC)), dropped, []Reason{DropNoSocket}, nil},
 		{"last, forwarded", word(one, no, no, slotAsk|slotLast), fromClient(from(peer1MAC)), passed, []Reason{AcceptEnd}, nil},
+		{"last, forwarded by the one before", word(one, no, two, slotAsk|slotLast), fromClient(from(peer2MAC)), passed, []Reason{AcceptEnd}, nil},
+		{"last, forwarded by who knows another chain", word(one, no, one, slotAsk|slotLast), fromClient(from(peer2MAC)), dropped, []Reason{DropNoSocket}, nil},
 		{"not last, forwarded, no second", word(one, no, no, slotAsk), fromClient(from(peer1MAC)), dropped, []Reason{DropNoSocket}, nil},
 		{"no owner, last", word(no, no, no, slotAsk|slotLast), fromClient(), passed, []Reason{AcceptEnd}, nil},
 		{"no owner, second", word(no, two, no, slotAsk), fromClient(), redirected, []Reason{ForwardNext}, peer2MAC},

@@ -112,9 +112,14 @@ static __always_inline __u32 decide_asking(struct __sk_buff *skb, struct packet 
 		return TO(FORWARD_NEXT, next) | again;
 	if (found == SOCKET_WAITS)
 		return ACCEPT_SOCKET;
-	if (owner == me || slot_flags(p->slot) & SLOT_LAST)
+	if (owner == me)
 		return end_of_chain(p);
-	return DROP_NO_SOCKET;
+	/*
+	 * Who sends what does not end its way here knows another view: there may be hosts that it should have asked. The client sends
+	 * again, and by then they agree.
+	 */
+	bool agreed = from == NONE || from == owner || from == slot_third(p->slot);
+	return agreed && slot_flags(p->slot) & SLOT_LAST ? end_of_chain(p) : DROP_NO_SOCKET;
 }
 
 static __always_inline __u32 decide_known(struct __sk_buff *skb, struct packet *p, bool v6)
