@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-ha/muster/internal/lab"
 	"github.com/muster-ha/muster/internal/lab/load"
@@ -41,21 +42,30 @@ func reloaded(t *testing.T, l *lab.Lab, pairs ...string) {
 // crowd gives the lab's client so many addresses more: each is a client of its own.
 func crowd(t *testing.T, l *lab.Lab, n int) []netip.Addr {
 	t.Helper()
-	list := make([]netip.Addr, n)
+	return crowdFrom(t, l, netip.MustParsePrefix("10.77.0.120/24"), n)
+}
+
+// crowdFrom gives the lab's client an address and those after it.
+func crowdFrom(t *testing.T, l *lab.Lab, first netip.Prefix, n int) []netip.Addr {
+	t.Helper()
+	var list []netip.Addr
 	err := l.Client(1).Do(func() error {
 		eth, err := netlink.LinkByName("eth0")
 		if err != nil {
 			return err
 		}
-		for i := range list {
-			list[i] = netip.AddrFrom4([4]byte{10, 77, 0, byte(120 + i)})
-			a, err := netlink.ParseAddr(list[i].String() + "/24")
+		for addr := first.Addr(); len(list) < n; addr = addr.Next() {
+			a, err := netlink.ParseAddr(netip.PrefixFrom(addr, first.Bits()).String())
 			if err != nil {
 				return err
+			}
+			if addr.Is6() {
+				a.Flags = unix.IFA_F_NODAD // nobody else has it, and waiting for that takes a second
 			}
 			if err := netlink.AddrAdd(eth, a); err != nil {
 				return err
 			}
+			list = append(list, addr)
 		}
 		return nil
 	})
@@ -71,7 +81,11 @@ func meets(t *testing.T, l *lab.Lab, clients []netip.Addr, port uint16) map[neti
 	met := map[netip.Addr]string{}
 	err := l.Client(1).Do(func() error {
 		for _, c := range clients {
-			name, err := greeted(c, target(port))
+			to := target(port)
+			if c.Is6() {
+				to = target6(port)
+			}
+			name, err := greeted(c, to)
 			if err != nil {
 				return fmt.Errorf("client %s: %w", c, err)
 			}
@@ -153,6 +167,53 @@ func TestRememberedClientsKeepTheirHost(t *testing.T) {
 			}
 			home = now
 		})
+	}
+}
+
+// With a cluster MAC every host has each frame; who remembers the client acts, and nobody else.
+func TestRememberedClientsWhereEveryHostHasEachFrame(t *testing.T) {
+	rules := "{ports: [7], affinity: network, affinity_network: {ipv4: 32}, affinity_timeout: 1h}"
+	l := farm(t, strings.NewReplacer(usualRule, rules, "delivery: directed", "delivery: multicast", ", check: web", "").Replace(lab.DefaultConfig))
+	clients := crowd(t, l, 40)
+	muster(t, l.Host("a"), "host", "drain", "c")
+	drained(t, l.Host("b"), "c")
+	home := meets(t, l, clients, 7)
+	seen := decided(t, l, "drop_seen_by_others")
+	muster(t, l.Host("a"), "host", "resume", "c")
+	ready(t, l)
+	if list := moved(home, meets(t, l, clients, 7)); len(list) > 0 {
+		t.Errorf("moved: %v", list)
+	}
+	if decided(t, l, "accept_remembered") == 0 || decided(t, l, "drop_seen_by_others") == seen {
+		t.Error("nobody was remembered, or no frame reached several hosts: the test shows nothing")
+	}
+}
+
+func TestRememberedIPv6NetworksKeepTheirHost(t *testing.T) {
+	rule := "rules: [{ports: [80, 443, 7], affinity: network, affinity_network: {ipv6: 126}, affinity_timeout: 1h}]"
+	l := farm(t, strings.Replace(sixAlone, "rules: [{ports: [80, 443, 7]}]", rule, 1))
+	prefix := netip.PrefixFrom(lab.VIP6().Masked().Addr(), lab.VIP6().Bits())
+	raw := prefix.Addr().As16()
+	raw[14] = 0x80
+	clients := crowdFrom(t, l, netip.PrefixFrom(netip.AddrFrom16(raw), prefix.Bits()), 64) // 16 networks
+	muster(t, l.Host("a"), "host", "drain", "c")
+	drained(t, l.Host("b"), "c")
+	home := meets(t, l, clients, 7)
+	for i, c := range clients {
+		if first := clients[i-i%4]; home[c] != home[first] {
+			t.Errorf("client %s met %s, %s of its network %s", c, home[c], first, home[first])
+		}
+	}
+	if hosts := hostsOf(home); len(hosts) != 2 {
+		t.Errorf("16 networks met %v", hosts)
+	}
+	muster(t, l.Host("a"), "host", "resume", "c")
+	ready(t, l)
+	if list := moved(home, meets(t, l, clients, 7)); len(list) > 0 {
+		t.Errorf("moved: %v", list)
+	}
+	if r := status(t, l.Host("a")).VIPs[0].Rules[0]; r.Remembers == nil || *r.Remembers == 0 || *r.Remembers > 16 {
+		t.Errorf("host a remembers %v networks", r.Remembers)
 	}
 }
 
