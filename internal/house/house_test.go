@@ -90,6 +90,7 @@ var rooms = []string{
 	"internal/house",
 	"internal/lab",
 	"internal/agent",
+	"internal/doctor",
 	"internal/metrics",
 	"internal/api",
 	"internal/guard",
