@@ -88,4 +88,5 @@ type host struct {
 	cannotClose     string // why connections that are to be closed are not, as told last
 	errands         *errands
 	routing         routing
+	examined        examination
 }

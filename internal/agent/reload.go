@@ -95,6 +95,7 @@ func (h *host) adopt(id member.ConfigID) member.Output {
 	// others think, until it can carry what it should.
 	h.uncarried = h.carry(next)
 	h.config = next
+	h.examined.reexamine()
 	h.shares = newShares(h.self, next, h.pendingRankings, h.shares)
 	h.checks.use(h.probed(next))
 	h.attributes = h.next // as the machine does

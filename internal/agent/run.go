@@ -74,7 +74,8 @@ func newHost(o Options, self member.ID) (*host, error) {
 		calls: make(chan func(), 16), stopped: make(chan struct{}), leave: make(chan time.Duration, 1),
 		events: api.NewJournal(keptEvents, time.Now()), peers: make([]peer, len(o.Config.Hosts)), ghosts: map[member.ID]time.Time{},
 		epochWriter: make(chan uint64, 1), groupWriter: make(chan string, 1), errands: newErrands(), boot: wire.NewBoot(),
-		late: lateness{interval: o.Config.Heartbeat.Interval}, started: time.Now(),
+		examined: examination{again: make(chan struct{}, 1)},
+		late:     lateness{interval: o.Config.Heartbeat.Interval}, started: time.Now(),
 	}
 	if err := h.startRouting(); err != nil {
 		return nil, err
@@ -171,6 +172,7 @@ func (h *host) run(ctx context.Context, server *api.Server, hangups <-chan os.Si
 	group.Go(func() { defer close(h.stopped); h.loop(working) })
 	group.Go(func() { h.scanner.run(working) })
 	group.Go(func() { h.heal(working) })
+	group.Go(func() { h.examine(working) })
 	group.Go(func() { h.keepEpoch(working) })
 	group.Go(func() { h.obey(working, hangups) })
 	group.Go(func() {
