@@ -49,6 +49,8 @@ func (h *host) spreadOrder(ctx context.Context, state func() string) (api.OrderA
 func (h *host) orderHost(r api.HostOrder) (travels bool, err error) {
 	id, known := h.config.Host(r.Host)
 	switch {
+	case !known && h.takesBack(r):
+		return true, h.setHost(r.Host, standing.Host{})
 	case !known:
 		return false, fmt.Errorf("%w host %q: the hosts are %s", api.ErrUnknown, r.Host, hostNames(h.config))
 	case h.config.Hosts[id].Witness:
@@ -65,6 +67,11 @@ func (h *host) orderHost(r api.HostOrder) (travels bool, err error) {
 		return false, h.orderOld(member.ID(id), next, older)
 	}
 	return true, h.setHost(r.Host, next)
+}
+
+// takesBack reports whether a request takes an order back that is there: that is possible also for a host that the file does not name any more.
+func (h *host) takesBack(r api.HostOrder) bool {
+	return !h.standing.Host(r.Host).Serves() && (r.Verb == api.ResumeHost || r.Verb == api.StartHost)
 }
 
 // setHost keeps a host's order and tells the others.
@@ -154,6 +161,9 @@ func (h *host) orderRule(r api.RuleOrder) (standing.Rule, error) {
 // ruleNamed finds the rule that a request names by one of its ports, and names it by the port that an order about it has already, or else by its first.
 func (h *host) ruleNamed(r api.RuleOrder) (standing.Rule, error) {
 	vip := findVIP(h.config, r.VIP)
+	if left := (standing.Rule{VIP: r.VIP, Port: r.Port, UDP: r.UDP}); r.State == standing.Enabled.String() && slices.Contains(h.leftOrders().Rules, left) {
+		return left, nil
+	}
 	if vip < 0 {
 		return standing.Rule{}, fmt.Errorf("%w VIP %q: the VIPs are %s", api.ErrUnknown, r.VIP, vipNames(h.config))
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -72,4 +73,49 @@ func (h *host) connectionsOf(id member.ID) *int {
 		return nil
 	}
 	return new(int(open.Count))
+}
+
+// left are orders about what the file does not name, or not any more.
+type left struct {
+	Hosts []string
+	Rules []standing.Rule
+}
+
+// leftOrders finds them: they do nothing, until the file names their host or rule again.
+func (h *host) leftOrders() left {
+	var l left
+	for name := range h.standing.Hosts {
+		if _, known := h.config.Host(name); !known {
+			l.Hosts = append(l.Hosts, name)
+		}
+	}
+	slices.Sort(l.Hosts)
+	for _, o := range h.standing.Rules {
+		if !h.hasRule(o.Rule) && !slices.Contains(l.Rules, o.Rule) {
+			l.Rules = append(l.Rules, o.Rule)
+		}
+	}
+	return l
+}
+
+// hasRule reports whether the file has a rule that an order is about.
+func (h *host) hasRule(r standing.Rule) bool {
+	for i := range h.config.Rules {
+		if ruleIs(h.config, i, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// orderProblems tells of orders that would surprise whoever names their host or rule in the file again.
+func (h *host) orderProblems() (list []api.Problem) {
+	l := h.leftOrders()
+	for _, name := range l.Hosts {
+		list = append(list, api.Problem{About: "host " + name, What: "an order is kept about it, and the file does not name it", Remedy: "`muster host resume " + name + "` takes it back"})
+	}
+	for _, r := range l.Rules {
+		list = append(list, api.Problem{About: "rule " + r.String(), What: "an order is kept about it, and the file has no such rule", Remedy: "`muster rule enable " + r.String() + "` takes it back"})
+	}
+	return list
 }

@@ -340,6 +340,9 @@ func isWitness(t *testing.T, h *lab.Host) {
 	if s.State != api.StateWitness || len(s.Problems) > 0 {
 		t.Errorf("host %s is %s (%s) with problems %+v", h.Name(), s.State, s.Why, s.Problems)
 	}
+	if code, said := exit(t, h, "host", "drain", h.Name()); code != 1 || !strings.Contains(said, "is a witness: it serves nothing") {
+		t.Errorf("drain of the witness: exit code %d, %q", code, said)
+	}
 	if out := muster(t, h, "status"); !strings.Contains(out, "witness") || strings.Contains(out, "NOT armed") {
 		t.Errorf("status of the witness:\n%s", out)
 	}

@@ -120,6 +120,26 @@ func start1(t *testing.T, l *lab.Lab, h *lab.Host) {
 	members(t, h, names...)
 }
 
+// TestOrderAboutARuleThatTheFileLosesIsTold: it does nothing and would surprise whoever puts the rule back; so status tells of it, and it can be taken back by its name.
+func TestOrderAboutARuleThatTheFileLosesIsTold(t *testing.T) {
+	l := farm(t, twoRules())
+	a := l.Host("a")
+	muster(t, a, "rule", "drain", "web:7", "--host", "b")
+	before := digest(t, a)
+	edit(t, l, "      - {ports: [7], protocol: tcp, affinity: none}\n", "")
+	hangUp(t, l, "a", "b", "c")
+	changedOver(t, l, before)
+	const problem = "rule web:7: an order is kept about it, and the file has no such rule\n     do: `muster rule enable web:7` takes it back"
+	says(t, l.Host("c"), problem)
+	if code, said := exit(t, a, "rule", "drain", "web:7"); code != 1 || !strings.Contains(said, "the rules of VIP web are") {
+		t.Errorf("another order about it: exit code %d, %q", code, said)
+	}
+	muster(t, a, "rule", "enable", "web:7")
+	for _, h := range l.Hosts() {
+		says(t, h, "No problem known")
+	}
+}
+
 // TestOrdersAboutRulesThatAreNotThere: each is refused with what there is, and changes nothing.
 func TestOrdersAboutRulesThatAreNotThere(t *testing.T) {
 	l := farm(t, "")

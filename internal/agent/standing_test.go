@@ -79,30 +79,49 @@ func TestDrainWithProgressAndUndoUnderLoad(t *testing.T) {
 	}
 }
 
-// TestDrainEndsAtItsDeadline: what is left then is closed, although nobody waits for it any more.
+// TestDrainEndsAtItsDeadline: what is left then is closed, and the command says how many; it is the host itself that ends it, so it ends as well when whoever waited
+// for it has gone.
 func TestDrainEndsAtItsDeadline(t *testing.T) {
 	l := farm(t, "")
+	a := l.Host("a")
 	conns := echoes(t, l, 100)
-	had := perHost(conns.all(), load.Open)["b"]
+	had := perHost(conns.all(), load.Open)
 	const deadline = 2 * time.Second
 	began := time.Now()
-	out := muster(t, l.Host("a"), "host", "drain", "b", "--deadline", deadline.String(), "--json")
+	waiting := a.Exec(t.Context(), l.Binary(), "--run-dir", a.RunDir(), "host", "drain", "c", "--deadline", deadline.String())
+	said, err := waiting.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := waiting.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if lines := bufio.NewScanner(said); !lines.Scan() || !strings.Contains(lines.Text(), "connections left") {
+		t.Fatalf("the command says %q", lines.Text())
+	}
+	if err := waiting.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = waiting.Wait() // it was killed
+	out := muster(t, a, "host", "drain", "b", "--deadline", deadline.String(), "--json")
 	var end struct {
 		State, Reason string
 		Left          *int
 	}
-	if err := json.Unmarshal([]byte(out), &end); err != nil || end.State != "stopped" || end.Reason != "deadline" || end.Left == nil || *end.Left != had {
-		t.Errorf("%s, %v; want %d connections at the deadline", out, err, had)
+	if err := json.Unmarshal([]byte(out), &end); err != nil || end.State != "stopped" || end.Reason != "deadline" || end.Left == nil || *end.Left != had["b"] {
+		t.Errorf("%s, %v; want %d connections at the deadline", out, err, had["b"])
 	}
-	eventually(t, patience, "the clients of b know", func() error {
-		if n := len(broken(conns.all())); n < had {
-			return fmt.Errorf("%d of %d", n, had)
+	if h := isState(t, a, "c", api.StateStopped); h.Order == nil || h.Order.Reason != "deadline" {
+		t.Errorf("c, for which nobody waited: %+v", h.Order)
+	}
+	eventually(t, patience, "the clients of b and c know", func() error {
+		if n := len(broken(conns.all())); n < had["b"]+had["c"] {
+			return fmt.Errorf("%d of %d", n, had["b"]+had["c"])
 		}
 		return nil
 	})
-	all := conns.stop(t)
-	for _, r := range broken(all) {
-		if r.Host != "b" || r.Class != load.Reset || conns.at(r).Sub(began) < deadline {
+	for _, r := range broken(conns.stop(t)) {
+		if r.Host == "a" || r.Class != load.Reset || conns.at(r).Sub(began) < deadline {
 			t.Errorf("%s of connection %d to %s after %v by %s", r.Kind, r.Conn, r.Host, conns.at(r).Sub(began), r.Class)
 		}
 	}
