@@ -25,10 +25,11 @@ const (
 	Received                  // frames on their way to the node
 )
 
-// Priorities of filters on a port: one for the loss, one for each node that is not heard.
+// Priorities of filters on a port: one for the loss, one for what is withheld, one for each node that is not heard.
 const (
-	lossPriority  = 1
-	blockPriority = 100
+	lossPriority     = 1
+	withholdPriority = 2
+	blockPriority    = 100
 )
 
 // drop describes the frames that a program on a port drops.
@@ -36,6 +37,8 @@ type drop struct {
 	percent float64          // of those that match, at random
 	udpPort uint16           // only UDP over IPv4 to or from this port; 0: any frame
 	source  net.HardwareAddr // only frames from this address; nil: from any
+
+	destination net.HardwareAddr // only frames to this address; nil: to any
 }
 
 // Loss makes the network lose part of a node's frames, at random: all of them or, with a UDP port, only those to or from
@@ -185,7 +188,10 @@ func (d drop) instructions() asm.Instructions {
 	// Loads of packet bytes want the context in R6; one beyond the packet's end lets it pass.
 	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
 	if d.source != nil {
-		code = append(code, d.matchSource()...)
+		code = append(code, matchMAC(atSource, d.source)...)
+	}
+	if d.destination != nil {
+		code = append(code, matchMAC(atDestination, d.destination)...)
 	}
 	if d.udpPort != 0 {
 		code = append(code, d.matchUDP()...)
@@ -205,11 +211,16 @@ func unless(value uint32) asm.Instructions {
 	return asm.Instructions{asm.LoadImm(asm.R1, int64(value), asm.DWord), asm.JNE.Reg(asm.R0, asm.R1, "pass")}
 }
 
-func (d drop) matchSource() asm.Instructions {
-	m := d.source
-	code := asm.Instructions{asm.LoadAbs(6, asm.Word)}
+// Where a frame has its addresses.
+const (
+	atDestination = 0
+	atSource      = 6
+)
+
+func matchMAC(at int32, m net.HardwareAddr) asm.Instructions {
+	code := asm.Instructions{asm.LoadAbs(at, asm.Word)}
 	code = append(code, unless(uint32(m[0])<<24|uint32(m[1])<<16|uint32(m[2])<<8|uint32(m[3]))...)
-	code = append(code, asm.LoadAbs(10, asm.Half))
+	code = append(code, asm.LoadAbs(at+4, asm.Half))
 	return append(code, unless(uint32(m[4])<<8|uint32(m[5]))...)
 }
 
