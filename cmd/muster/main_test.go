@@ -160,6 +160,10 @@ func TestExitCodesWithoutAnAgent(t *testing.T) {
 		{"switch as JSON", []string{"switch", "-c", "good.yaml", "--vendor", "juniper", "--json"}, 0, "\"sections\": []", ""},
 		{"switch in igmp", []string{"switch", "-c", "igmp.yaml", "--vendor", "cisco-ios", "--vlan", "7", "--ports", "Gi1/0/1,Gi1/0/2"}, 0, "\narp 10.77.0.100 0100.5e7f.0064 ARPA\n", ""},
 		{"hypervisor", []string{"switch", "-c", "igmp.yaml", "--hypervisor", "vmware"}, 0, "# - vmware, igmp: ", ""},
+		{"MACs of no address", []string{"ip2mac", "web"}, 2, "", "write for example 10.77.0.100"},
+		{"MACs of a group", []string{"ip2mac", "239.255.0.1"}, 2, "", "is no address of a host"},
+		{"MACs with a bad file", []string{"ip2mac", "10.77.0.100", "-c", "bad.yaml"}, 2, "", "bad.yaml:2:1: "},
+		{"MACs without a file", []string{"ip2mac", "1.2.3.4", "-c", "none.yaml"}, 0, "igmp       01:00:5e:7f:03:04", ""},
 		{"unknown protocol", []string{"explain", "web", "10.0.0.1", "--protocol", "sctp"}, 2, "", "want tcp or udp"},
 	}
 	for _, tt := range tests {
@@ -315,6 +319,27 @@ func TestAnswersGolden(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := muster(t, dir, append(tt.args, "--run-dir", dir)...)
+			if got.code != 0 || got.err != "" {
+				t.Fatalf("got %+v", got)
+			}
+			golden(t, filepath.Join("testdata", tt.name+".golden"), got.out)
+		})
+	}
+}
+
+func TestIP2MACGolden(t *testing.T) {
+	dir := place(t)
+	write(t, filepath.Join(dir, "igmp.yaml"), strings.ReplaceAll(goodFile, "address: 10.77.0.100/24", "address: 10.77.0.100/24\n    delivery: igmp"))
+	for _, tt := range []struct {
+		name string
+		args []string
+	}{
+		{"ip2mac", []string{"ip2mac", "10.77.0.100", "-c", "igmp.yaml"}},
+		{"ip2mac.json", []string{"ip2mac", "10.77.0.100", "-c", "igmp.yaml", "--json"}},
+		{"ip2mac-ipv6", []string{"ip2mac", "2001:db8::1234:5678", "-c", "none.yaml"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := muster(t, dir, tt.args...)
 			if got.code != 0 || got.err != "" {
 				t.Fatalf("got %+v", got)
 			}

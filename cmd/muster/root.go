@@ -41,7 +41,7 @@ func newRoot(out, errOut io.Writer) *cobra.Command {
 	root.AddCommand(a.runCommand(), a.stopCommand(), a.reloadCommand(), a.checkCommand(), a.keyCommand(), a.statusCommand(),
 		a.hostCommand(), a.ruleCommand(), a.paramsCommand(), a.switchCommand(), a.explainCommand(), a.networkCommand(), a.multicastCommand(), a.eventsCommand(), a.versionCommand(),
 		a.guardCommand(), a.madcapCommand(), labcmd.New(), labcmd.NewDemo())
-	root.AddCommand(a.metricsCommand(), a.doctorCommand())
+	root.AddCommand(a.metricsCommand(), a.doctorCommand(), a.ip2macCommand())
 	strict(root)
 	return root
 }
