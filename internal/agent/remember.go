@@ -14,7 +14,8 @@ type memory interface {
 	Clients() ([]filter.Client, error)
 }
 
-// chains fills in where first packets of a rule go. In no view nobody is known to serve.
+// chains fills in where first packets of a rule go. In no view nobody is known to serve. It follows from the same table and holdings as
+// slots, and is to be filled in whenever those are.
 func (s *shares) chains(rule int, out *[balance.Buckets]uint16) {
 	r := &s.rules[rule]
 	if s.view.Epoch == 0 {
@@ -27,7 +28,8 @@ func (s *shares) chains(rule int, out *[balance.Buckets]uint16) {
 	balance.Chains(s.self, r.table, r.may, r.mine, r.others, out)
 }
 
-// remembers reports whether this host serves clients of a rule because it remembers them.
+// remembers reports whether this host serves clients of a rule because it remembers them. It may do so as soon as it has released for a view in
+// which it is eligible: a client that it remembers is nobody else's, whoever owns the bucket.
 func (s *shares) remembers(rule int) bool {
 	return s.config.Rules[rule].Remember > 0 && s.view.Epoch > 0 && s.rules[rule].may.Has(s.self)
 }

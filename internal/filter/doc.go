@@ -6,6 +6,10 @@
 // be called again at any time. Connections lists the sockets that stay behind after a move. Close leaves the programs
 // running; Remove undoes everything; Revoke ends the lease from another process.
 //
+// A rule with Rule.Remember has SetChains and SetRemembers beside SetSlots: its first packets go along a chain of hosts that may know the
+// client (docs/design/0015-rules.md). The programs note clients by themselves; Remember notes those whose connections are silent, and
+// Clients lists who is known.
+//
 // Concurrency: all methods may be called from any goroutine. SetLease and SetSlots are stores into memory that the kernel reads.
 // Attach, Detach, Configure's interfaces, Remove and Connections mean the network namespace of the calling thread.
 //

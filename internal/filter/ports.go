@@ -3,7 +3,8 @@ package filter
 // portsKey is one protocol of a VIP, by the indexes of a Setup and of a portTable.
 type portsKey struct{ vip, protocol int }
 
-// portsOf lists the ports of each rule, by protocol: those that it names, or all that no other rule of its VIP does.
+// portsOf lists the ports of each rule, by protocol: those that it names, or all that no other rule of its VIP does. The two protocols may
+// differ: what one rule names for TCP only is left to the rest for UDP.
 func portsOf(rules []Rule) [][2][]PortRange {
 	lists := make([][2][]PortRange, len(rules))
 	named := map[portsKey]*[65536]bool{}
