@@ -145,7 +145,7 @@ func (n *node) bearVIP(vip netip.Addr) {
 		}
 		a := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(vip, vip.BitLen()))}
 		if vip.Is6() {
-			a.Flags = unix.IFA_F_NODAD // it can be used at once
+			a.Flags = unix.IFA_F_NODAD
 		}
 		if err := netlink.AddrAdd(lo, a); err != nil {
 			return err
@@ -154,6 +154,22 @@ func (n *node) bearVIP(vip netip.Addr) {
 			return err
 		}
 		return sysctl("ipv4/conf/all/arp_announce", "2")
+	})
+	if vip.Is6() {
+		n.routed(vip)
+	}
+}
+
+// routed waits until the kernel takes packets for an IPv6 address: it adds the route some time after the address.
+func (n *node) routed(a netip.Addr) {
+	n.t.Helper()
+	waitFor(n.t, "route to "+a.String(), func() (local bool) {
+		n.do(func() error {
+			routes, err := netlink.RouteGet(a.AsSlice())
+			local = err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
+			return nil
+		})
+		return local
 	})
 }
 

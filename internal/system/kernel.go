@@ -160,6 +160,9 @@ func setAddress(c Change, state string) error {
 	if err != nil {
 		return fmt.Errorf("make %s %s: %w", c.What(), state, err)
 	}
+	if state == Present {
+		settle(link, *netlinkAddr(c))
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"strings"
@@ -92,5 +93,21 @@ func TestListeningEndsWithItsNamespace(t *testing.T) {
 	then, now := Place{Boot: "a", Cookie: 1}, Place{Boot: "b", Cookie: 1}
 	if !endsWith(Change{Kind: KindNeighbour}, then, now) {
 		t.Error("an entry of an earlier boot is taken to be there still")
+	}
+}
+
+// TestAnIPv6AddressCanBeUsedAtOnce adds many: the kernel makes the route of each later than the address.
+func TestAnIPv6AddressCanBeUsedAtOnce(t *testing.T) {
+	inNamespace(t)
+	j, err := Open(t.TempDir(), discard())
+	mustDo(t, err)
+	defer j.Close()
+	for i := range 60 {
+		prefix := netip.MustParsePrefix(fmt.Sprintf("fd00:77::%x/128", i+1))
+		mustDo(t, j.AddAddress("lo", Address{Prefix: prefix, Scope: ScopeHost, NoDAD: true}))
+		if d := j.Verify(); len(d) > 0 {
+			t.Fatalf("after address %d: drift %+v", i, d)
+		}
+		mustDo(t, j.Release(func(Change) bool { return true }))
 	}
 }
