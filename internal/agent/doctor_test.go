@@ -123,6 +123,10 @@ func TestDoctorFindsWhatIsProvoked(t *testing.T) {
 			p.on(t, "a", "ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500")
 			p.finds(t, doctor.CheckMTU, "MTU is 1400", "--pre")
 		}},
+		{"tunnel that makes packets too large", func(t *testing.T) {
+			p.file(t, "delivery: directed", "tunnel: vxlan")
+			p.finds(t, doctor.CheckMTU, "tunnel to host b: the way takes packets of 1500", "--pre")
+		}},
 		{"path that loses what is long", func(t *testing.T) {
 			p.on(t, "b", "nft 'add table ip narrow; add chain ip narrow in { type filter hook prerouting priority -400; }; add rule ip narrow in meta length > 1400 drop'", "nft delete table ip narrow")
 			p.finds(t, doctor.CheckPath, "host b", "--pre")

@@ -37,7 +37,8 @@ type engine struct {
 	announced []netip.Prefix
 }
 
-// become makes the server what it should be; after an error a part is left to do.
+// become makes the server what it should be; after an error a part is left to do. Who we are cannot be changed in a running server: then
+// it ends, and the routers hear of everything anew. Without routers there is no server, and nothing is listened on.
 func (s *Speaker) become(want Peering, prefixes []netip.Prefix) error {
 	e := &s.now
 	if e.server != nil && (len(want.Neighbors) == 0 || e.peering.AS != want.AS || e.peering.RouterID != want.RouterID || e.peering.Interface != want.Interface) {
@@ -56,7 +57,8 @@ func (s *Speaker) become(want Peering, prefixes []netip.Prefix) error {
 	return errors.Join(s.peer(want.Neighbors), e.announce(prefixes))
 }
 
-// begin starts the server, without routers.
+// begin starts the server, without routers. A listening port of -1 means none: sessions are opened from here only, so a host that
+// filters what comes in needs no hole for BGP. BFD packets are taken in on the routers' interface alone.
 func (s *Speaker) begin(want Peering) error {
 	ctx := context.Background()
 	log, level := s.listener()
@@ -84,7 +86,8 @@ func (s *Speaker) begin(want Peering) error {
 	return nil
 }
 
-// refuseRoutes makes the server take in what this host says itself, and nothing else.
+// refuseRoutes makes the server take in what this host says itself, and nothing else: a route that is refused at the import is neither
+// chosen nor sent to another router. What a router sent stays in its own table until the session ends, hence maxRoutes.
 func refuseRoutes(ctx context.Context, b *server.BgpServer) error {
 	own := &api.Policy{Name: "own", Statements: []*api.Statement{{
 		Name:       "own",
@@ -146,7 +149,8 @@ func (s *Speaker) peer(want []Neighbor) error {
 	return errors.Join(errs...)
 }
 
-// peer is a router in the server's words.
+// peer is a router in the server's words. An external session has a TTL of 1 (RFC 4271 asks for a neighbour on the link); the
+// interface is bound, so that a session is never opened by a way that the filter does not guard.
 func (p Peering) peer(n Neighbor) *api.Peer {
 	family := apiFamily(n.Address)
 	seconds := uint64(n.HoldTime / time.Second)

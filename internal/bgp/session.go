@@ -23,7 +23,8 @@ type session struct {
 	flooded  time.Time // when it was cut off for sending too much; zero: it is not
 }
 
-// Session is how things stand with a router.
+// Session is how things stand with a router. Why and Remedy are for people: the first says what is the case in terms of the router, the
+// second what to change and where. They are empty while the session is up.
 type Session struct {
 	Neighbor  string
 	Address   netip.Addr
@@ -83,7 +84,8 @@ func (s *Speaker) connectFailed(a netip.Addr, why string) {
 	}
 }
 
-// sessionChanged takes note of a session's new state.
+// sessionChanged takes note of a session's new state. It runs in the server's own goroutine, which must not wait for the worker: the worker
+// may be waiting for the server.
 func (s *Speaker) sessionChanged(p apiutil.Peer, at time.Time) {
 	if c, changed := s.noteState(p, at); changed {
 		s.changed(c)

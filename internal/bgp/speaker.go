@@ -20,7 +20,7 @@ type Peering struct {
 	Neighbors []Neighbor
 }
 
-// Neighbor is a router.
+// Neighbor is a router. Two that are equal share a session: whatever differs in one begins it anew.
 type Neighbor struct {
 	Name     string
 	Address  netip.Addr
@@ -39,7 +39,8 @@ type Change struct {
 	Why      string // of one that went down
 }
 
-// Speaker announces addresses to routers.
+// Speaker announces addresses to routers. What is wanted and what is known stand below the lock and cost no time; what is done belongs to
+// one worker, because the embedded server's calls wait for each other, and ending a session may wait a second for a router that takes nothing.
 type Speaker struct {
 	log     *slog.Logger
 	changed func(Change)
@@ -107,7 +108,8 @@ func (s *Speaker) wanted() (Peering, []netip.Prefix) {
 	return s.want, slices.Clone(s.prefixes)
 }
 
-// work makes the embedded server what it should be, again and again.
+// work makes the embedded server what it should be, again and again. It looks at what is wanted after each wake-up as a whole: what
+// came and went meanwhile was never said to a router.
 func (s *Speaker) work(ctx context.Context) {
 	again := time.NewTicker(readmitEvery)
 	defer again.Stop()

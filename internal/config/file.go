@@ -232,7 +232,7 @@ type FileNeighbor struct {
 	// under load.
 	HoldTime time.Duration `yaml:"hold_time" default:"3s" min:"3s" max:"1h"`
 	// Interval of BFD packets (RFC 5880) with the router; after three without an answer each side takes the other for dead. 100ms notices
-	// a dead host in 300 ms. The router must have BFD switched on for the session, or it does not come up.
+	// a dead host in 300 ms, and a host that stands still for so long. Switch BFD on at the router too: on one side alone it does nothing.
 	BFD time.Duration `yaml:"bfd" shown:"no BFD" min:"50ms" max:"10s" example:"100ms"`
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/delivery"
+	"github.com/muster-ha/muster/internal/tunnel"
 	"github.com/muster-ha/muster/internal/vip"
 )
 
@@ -65,6 +66,9 @@ func Collect(ctx context.Context, cfg *config.Config, self int, o Options) Facts
 func (facts *Facts) hear(ctx context.Context, cfg *config.Config, self int, o Options) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
+	if wanted(o.Only, CheckMTU) {
+		facts.Tunnels = tunnels(ctx, cfg, self)
+	}
 	if wanted(o.Only, CheckPath) {
 		group.Go(func() { paths := tryPaths(cfg, self); mu.Lock(); facts.Paths = paths; mu.Unlock() })
 	}
@@ -88,6 +92,22 @@ func (facts *Facts) hear(ctx context.Context, cfg *config.Config, self int, o Op
 		}
 	}
 	group.Wait()
+}
+
+// tunnels asks the ways to the other hosts how much they take. It is quick: each is one packet and what the kernel knows.
+func tunnels(ctx context.Context, cfg *config.Config, self int) (list []Tunnel) {
+	if !cfg.Tunnelled() {
+		return nil
+	}
+	own := cfg.Hosts[self].Address
+	for i, h := range cfg.Hosts {
+		if i == self || h.Witness {
+			continue
+		}
+		takes, err := tunnel.PathMTU(ctx, own, h.Address, cfg.TunnelPort)
+		list = append(list, Tunnel{Host: h.Name, Takes: takes, Adds: tunnel.Overhead(own), Err: err})
+	}
+	return list
 }
 
 func secretFiles(cfg *config.Config) []File {

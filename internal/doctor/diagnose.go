@@ -73,6 +73,7 @@ func Diagnose(cfg *config.Config, self int, facts Facts, only ...string) []Diagn
 	f.kernel(cfg, self, facts)
 	f.places(cfg, facts)
 	f.sizes(facts)
+	f.tunnels(facts)
 	f.paths(facts)
 	f.reverse(cfg, facts)
 	f.port(facts)

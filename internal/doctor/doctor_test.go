@@ -69,6 +69,8 @@ func TestEachDiagnosis(t *testing.T) {
 		{"interface down", "directed", CheckInterface, func(f *Facts) { f.Places[0].Link.Up = false }, "interface eth0", "switched off", "ip link set eth0 up", false},
 		{"no carrier", "directed", CheckInterface, func(f *Facts) { f.with("eth0", func(l *Link) { l.Carrier = false }) }, "interface eth0", "no carrier", "cable", false},
 		{"small MTU", "directed", CheckMTU, func(f *Facts) { f.with("eth0", func(l *Link) { l.MTU = 1400 }) }, "interface eth0", "1400", "mtu 1500", true},
+		{"tunnel on a way that is too narrow", "directed", CheckMTU, func(f *Facts) { f.Tunnels = []Tunnel{{Host: "b", Takes: 1500, Adds: 50}} }, "tunnel to host b", "leaves 1450", "1550 or more", true},
+		{"tunnel on a way that is not known", "directed", CheckMTU, func(f *Facts) { f.Tunnels = []Tunnel{{Host: "b", Err: bad}} }, "tunnel to host b", "it is broken", "is up", true},
 		{"path loses what is long", "directed", CheckPath, func(f *Facts) { f.Paths[0].Full = false }, "host b", "loses what is long", "MTU", false},
 		{"host answers no ping", "directed", CheckPath, func(f *Facts) { f.Paths[0].Small, f.Paths[0].Full = false, false }, "host b", "no ping", "see that it is up", true},
 		{"strict and the default route elsewhere", "routed", CheckFilter, func(f *Facts) { f.Default4 = "eth9" }, "interface eth0", "default route leaves by eth9", "rp_filter=2", false},
@@ -118,6 +120,10 @@ func TestFaultsThatDoNotMatterAreNotSaid(t *testing.T) {
 	facts.Default4 = "eth9"
 	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
 		t.Errorf("directed delivery needs no querier, no flooding, and loose rp_filter is fine: %+v", got)
+	}
+	facts.Tunnels = []Tunnel{{Host: "b", Takes: 1550, Adds: 50}}
+	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
+		t.Errorf("a way that is wide enough: %+v", got)
 	}
 	facts = Facts{Features: []Feature{{What: "eBPF", Err: errors.New("none")}}}
 	if got := Diagnose(parsed(t, "directed"), 2, facts); len(got) > 0 {

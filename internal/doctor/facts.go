@@ -19,6 +19,7 @@ type Facts struct {
 	Queriers map[string]Querier
 	Foreign  map[string]string // by interface: the MAC of a cluster that somebody sends from, which switches then learn
 	Routers  []Router          // of the configuration, in its order
+	Tunnels  []Tunnel          // to the other hosts, if the configuration has a tunnel
 }
 
 // File is a file that nobody else may read.
@@ -53,6 +54,14 @@ type Path struct {
 	Address netip.Addr
 	Small   bool // it answers a small ping
 	Full    bool // it answers a ping as long as the longest heartbeat
+}
+
+// Tunnel is the way to a host that packets of clients are wrapped for.
+type Tunnel struct {
+	Host  string
+	Takes int   // the largest packet in bytes, with its IP header, before which nothing has to be cut
+	Adds  int   // bytes that wrapping adds
+	Err   error // why that is not known
 }
 
 // Querier is what was heard of IGMP on an interface.

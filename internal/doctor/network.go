@@ -45,6 +45,23 @@ func (f *findings) sizes(facts Facts) {
 	}
 }
 
+// tunnels is what grows too large when it is wrapped. It works all the same: clients are told to send less, or datagrams are cut.
+func (f *findings) tunnels(facts Facts) {
+	whole := 0 // the largest packet that a client's network brings
+	for _, p := range facts.Places {
+		whole = max(whole, facts.Links[p.Link.Name].MTU)
+	}
+	for _, t := range facts.Tunnels {
+		switch {
+		case t.Err != nil:
+			f.note(CheckMTU, "tunnel to host "+t.Host, "how large packets the way takes is not known: "+t.Err.Error(), "see that the host is up and reached")
+		case t.Takes < whole+t.Adds:
+			f.note(CheckMTU, "tunnel to host "+t.Host, fmt.Sprintf("the way takes packets of %d bytes, which leaves %d for what is wrapped, and clients send up to %d", t.Takes, t.Takes-t.Adds, whole),
+				fmt.Sprintf("make the MTU between the hosts %d or more; until then clients are told to send less", whole+t.Adds))
+		}
+	}
+}
+
 // paths is what the network between the hosts loses.
 func (f *findings) paths(facts Facts) {
 	for _, p := range facts.Paths {
