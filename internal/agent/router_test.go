@@ -151,6 +151,12 @@ template bgp host {
 	if err := os.WriteFile(config, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	r.spawn(t, config)
+}
+
+// spawn starts BIRD, whose log is told when the test fails.
+func (r *router) spawn(t *testing.T, config string) {
+	t.Helper()
 	if _, err := r.Spawn("bird", "bird", "-f", "-c", config, "-s", filepath.Join(r.dir, "bird.ctl")); err != nil {
 		t.Fatalf("%v: install bird2 of Debian", err)
 	}
