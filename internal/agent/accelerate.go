@@ -33,13 +33,14 @@ func accelerate(k kernel, cfg *config.Config, links []vip.Interface) (list []acc
 		a.put, a.err = k.Accelerate(links[i].Index)
 		list = append(list, a)
 	}
-	for _, index := range k.Accelerated() {
-		if wanted(index) {
-			continue
+	have, err := k.Accelerated()
+	for _, index := range have {
+		if !wanted(index) {
+			err = errors.Join(err, k.Decelerate(index))
 		}
-		if err := k.Decelerate(index); err != nil {
-			list = append(list, accelerated{link: vip.Interface{Index: index, Name: fmt.Sprintf("interface %d", index)}, err: err})
-		}
+	}
+	if err != nil {
+		list = append(list, accelerated{link: vip.Interface{Name: "another interface"}, err: err})
 	}
 	return list
 }

@@ -52,7 +52,16 @@ func TestAcceleratedVIP(t *testing.T) {
 	})
 	reloaded(t, l, on, off)
 	acceleratedIs(false)
-	for _, r := range broken(conns.stop(t)) {
+	reloaded(t, l, off, on)
+	acceleratedIs(true)
+	muster(t, a, "stop", "--deadline", "5s")
+	eventually(t, patience, "nothing left after the stop", func() error {
+		if n := early(t, a); n != 0 {
+			return fmt.Errorf("program %d is still there", n)
+		}
+		return nil
+	})
+	for _, r := range broken(conns.stop(t), "a") {
 		t.Errorf("%s of connection %d to %s: %s", r.Kind, r.Conn, r.Host, r.Class)
 	}
 }

@@ -144,6 +144,13 @@ func TestConnectionsBegunByCookieSurviveAMoveUnderFlood(t *testing.T) {
 		}
 		return nil
 	})
+	director := l.Host(status(t, leaver).VIPs[0].Director)
+	// Its look at its sockets takes milliseconds; what it finds does not count as long as cookies are about.
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(poll) {
+		if holds := hostIn(status(t, director), leaver.Name()).Holds; holds != nil {
+			t.Fatalf("%s is taken to hold %d buckets only, although its cookies are about", leaver.Name(), *holds)
+		}
+	}
 	for _, c := range calls {
 		if err := c.Finish(5 * time.Second); err != nil {
 			t.Errorf("connection begun before the move: %v", err)

@@ -23,7 +23,7 @@ type kernel interface {
 	Hook() string
 	Accelerate(ifindex int) (put bool, err error)
 	Decelerate(ifindex int) error
-	Accelerated() []int
+	Accelerated() ([]int, error)
 	Counters() (filter.Counters, error)
 	SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error
 	SetRemote(id uint8, mac net.HardwareAddr, at netip.Addr) error
@@ -58,7 +58,7 @@ func (noKernel) Healthy() error                                      { return ni
 func (noKernel) Mend() error                                         { return nil }
 func (noKernel) Accelerate(int) (bool, error)                        { return false, nil }
 func (noKernel) Decelerate(int) error                                { return nil }
-func (noKernel) Accelerated() []int                                  { return nil }
+func (noKernel) Accelerated() ([]int, error)                         { return nil, nil }
 func (noKernel) Hook() string                                        { return "" }
 func (noKernel) Counters() (filter.Counters, error)                  { return filter.Counters{}, nil }
 func (noKernel) SetPeer(int, uint8, net.HardwareAddr) error          { return nil }

@@ -91,11 +91,31 @@ func (a *accelerator) takeOff(pinDir string, ifindex int) (err error) {
 	return nil
 }
 
-// Accelerated lists the interfaces with the accelerator.
-func (f *Filter) Accelerated() []int {
+// Accelerated lists the interfaces with the accelerator of this filter, or of an earlier agent with the same pin directory.
+func (f *Filter) Accelerated() ([]int, error) {
 	f.early.mu.Lock()
 	defer f.early.mu.Unlock()
-	return slices.Sorted(maps.Keys(f.early.on))
+	all := slices.Collect(maps.Keys(f.early.on))
+	if f.pinDir != "" {
+		pinned, err := pinnedOf(f.pinDir, func(kind string) bool { return kind == pinEarly })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pinned...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// forgetEarly takes off the accelerators of an earlier agent whose maps are replaced: nobody would move their lease on, and they would drop
+// everything new.
+func forgetEarly(pinDir string) error {
+	pinned, err := pinnedOf(pinDir, func(kind string) bool { return kind == pinEarly })
+	errs := []error{err}
+	for _, ifindex := range pinned {
+		errs = append(errs, removeLink(filepath.Join(pinDir, pinName(pinEarly, ifindex))))
+	}
+	return errors.Join(errs...)
 }
 
 // close ends this process's hold. Without pins nothing is left.

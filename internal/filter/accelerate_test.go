@@ -258,8 +258,43 @@ func TestAcceleratorIsPutBack(t *testing.T) {
 		t.Error("it is not back")
 	}
 	h.do(func() error { return h.f.Detach(h.ifindex) })
-	if h.early() != 0 || len(h.f.Accelerated()) != 0 {
+	if h.early() != 0 || len(h.accelerated()) != 0 {
 		t.Error("Detach has left it")
+	}
+}
+
+func (h *farmHost) accelerated() (all []int) {
+	h.t.Helper()
+	h.do(func() (err error) { all, err = h.f.Accelerated(); return err })
+	return all
+}
+
+// TestAcceleratorThatIsNotWantedAnyMore: the next agent finds what the last one left, and takes it off if its file does not ask for it.
+func TestAcceleratorThatIsNotWantedAnyMore(t *testing.T) {
+	dirs := []string{pinDir(t), pinDir(t)}
+	f := accelerated(t, func(host int) Options { return Options{PinDir: dirs[host]} })
+	h := f.hosts[0]
+	h.do(h.f.Close)
+	h.reopen(Options{PinDir: dirs[0]})
+	if got := h.accelerated(); len(got) != 1 || got[0] != h.ifindex {
+		t.Errorf("accelerated are %v, want %d", got, h.ifindex)
+	}
+	h.do(func() error { return h.f.Decelerate(h.ifindex) })
+	if h.early() != 0 || len(h.accelerated()) != 0 {
+		t.Error("it is still there")
+	}
+}
+
+// TestAcceleratorOfAnotherLayoutIsTakenOff: it has maps in which nobody moves the lease on any more, and would drop everything new.
+func TestAcceleratorOfAnotherLayoutIsTakenOff(t *testing.T) {
+	dirs := []string{pinDir(t), pinDir(t)}
+	f := accelerated(t, func(host int) Options { return Options{PinDir: dirs[host]} })
+	h := f.hosts[0]
+	h.f.host.items[0].layout++
+	h.do(h.f.Close)
+	h.reopen(Options{PinDir: dirs[0]})
+	if h.early() != 0 {
+		t.Error("the accelerator of the other layout is still there")
 	}
 }
 

@@ -66,7 +66,7 @@ func adoptMaps(dir string, spec *ebpf.CollectionSpec, log *slog.Logger) (map[str
 			return nil, err
 		}
 	}
-	return nil, nil
+	return nil, forgetEarly(dir)
 }
 
 func loadPinned(dir string, spec *ebpf.CollectionSpec) (maps map[string]*ebpf.Map, err error) {
@@ -166,13 +166,18 @@ func removeAttachment(pinDir string, ifindex int) error {
 
 // pinnedInterfaces are those that something is pinned for.
 func pinnedInterfaces(pinDir string) ([]int, error) {
+	return pinnedOf(pinDir, func(kind string) bool { return kind != "" })
+}
+
+// pinnedOf are those that something of a kind is pinned for.
+func pinnedOf(pinDir string, wanted func(kind string) bool) ([]int, error) {
 	entries, err := os.ReadDir(pinDir)
 	if err != nil {
 		return nil, fmt.Errorf("read pin directory: %w", err)
 	}
 	found := map[int]bool{}
 	for _, e := range entries {
-		if kind, ifindex := splitPin(e.Name()); kind != "" {
+		if kind, ifindex := splitPin(e.Name()); wanted(kind) {
 			found[ifindex] = true
 		}
 	}
