@@ -140,13 +140,8 @@ func (h *host) permitted(cfg *config.Config) member.RuleSet {
 // this host. Without it a host that was stopped while it was down would serve for the blink of an eye.
 func (h *host) settle(now time.Time) {
 	before := h.unsettled
-	h.unsettled = false
-	for _, p := range h.peers {
-		known := p.last.Registers.Digest
-		if known != 0 && known != h.registers.set.Digest() && now.Sub(p.at) < h.silence() {
-			h.unsettled = !h.served && now.Sub(h.started) < settleLimit
-		}
-	}
+	early := !h.served && now.Sub(h.started) < settleLimit && h.standing.Host(h.opt.Host).Serves()
+	h.unsettled = early && h.othersKnowMore(now)
 	if h.unsettled == before {
 		return
 	}
@@ -154,6 +149,17 @@ func (h *host) settle(now time.Time) {
 		h.toldOrder("held_back", h.opt.Host, fmt.Sprintf("a host that is heard knows other orders: this one gets no share until it knows them too, or for %v", settleLimit))
 	}
 	h.refresh()
+}
+
+// othersKnowMore reports whether a host that is heard has other common values than this one.
+func (h *host) othersKnowMore(now time.Time) bool {
+	for _, p := range h.peers {
+		known := p.last.Registers.Digest
+		if known != 0 && known != h.registers.set.Digest() && now.Sub(p.at) < h.silence() {
+			return true
+		}
+	}
+	return false
 }
 
 // watchDrain stops this host when it has been drained with a deadline and either its last connection has ended or the deadline is over.

@@ -112,7 +112,19 @@ func hostRow(h api.HostStatus, self bool) []string {
 	if h.Holds != nil {
 		holds = strconv.Itoa(*h.Holds)
 	}
-	return []string{plain(h.Name), or(h.Address, unknown), state(h.State), weight, heard, loss, delay, spoken(h.Speaks), sameConfig(h), list(h.Directs, "-"), holds, or(h.Why, "-")}
+	return []string{plain(h.Name), or(h.Address, unknown), state(h.State), weight, heard, loss, delay, spoken(h.Speaks), sameConfig(h), list(h.Directs, "-"), holds, or(whyWithOrder(h), "-")}
+}
+
+// whyWithOrder is why a host is in its state, with what it has been told where the state does not show that: it counts when the host returns.
+func whyWithOrder(h api.HostStatus) string {
+	if h.Order == nil || h.State == api.StateDrained || h.State == api.StateStopped || h.State == api.StateSuspended {
+		return h.Why
+	}
+	told := "it is to be " + h.Order.State
+	if h.Why == "" {
+		return told
+	}
+	return h.Why + "; " + told
 }
 
 func sameConfig(h api.HostStatus) string {
