@@ -219,6 +219,12 @@ func listening(t *testing.T, h *lab.Host) string {
 func TestAnIPv6AddressIsKeptUpAndGivenBack(t *testing.T) {
 	l := machines(t, lab.Options{Hosts: 2, Clients: 1, Config: sixAlone})
 	b, vip := l.Host("b"), lab.VIP6().Addr()
+	eventually(t, patience, "the interface has its link-local address and that one's group", func() error {
+		if has := footprint(t, l, b) + listening(t, b); !strings.Contains(has, "address fe80:") || !strings.Contains(has, "group ff0200000000000000000001ff4d0002") {
+			return errors.New(has)
+		}
+		return nil
+	})
 	bare, quiet := footprint(t, l, b), listening(t, b)
 	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
 		t.Fatal(err)
