@@ -76,7 +76,7 @@ func (f formers) way(addr netip.Addr, today delivery.Mode, had []delivery.Mode, 
 }
 
 // ways decides for all VIPs of a configuration.
-func (h *host) ways(cfg *config.Config, links []vip.Interface) []way {
+func (h *host) ways(cfg *config.Config, links []vip.Interface, now time.Time) []way {
 	if h.formers == nil {
 		h.formers = formers{}
 	}
@@ -88,7 +88,7 @@ func (h *host) ways(cfg *config.Config, links []vip.Interface) []way {
 	all := make([]way, len(links))
 	for i, v := range cfg.VIPs {
 		addr := v.Address.Addr()
-		all[i] = h.formers.way(addr, v.Delivery, vip.Received(h.changes, addr, links[i].Name), time.Now())
+		all[i] = h.formers.way(addr, v.Delivery, vip.Received(h.changes, addr, links[i].Name), now)
 	}
 	return all
 }
@@ -108,7 +108,7 @@ func (h *host) forgetFormer(now time.Time) {
 	for i, c := range h.vips {
 		links[i] = c.link
 	}
-	ways := h.ways(h.config, links)
+	ways := h.ways(h.config, links, now)
 	if err := h.retake(links, ways); err != nil {
 		h.log.Error("cannot end the delivery of before: trying again", "err", err)
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/muster-ha/muster/internal/config"
 	"github.com/muster-ha/muster/internal/delivery"
@@ -70,7 +71,7 @@ func (h *host) carry(cfg *config.Config) error {
 		return err
 	}
 	h.rehouse(cfg, links)
-	ways := h.ways(cfg, links)
+	ways := h.ways(cfg, links, time.Now())
 	h.changes.Unclaim(func(c system.Change) bool { return vip.Carried(c) || ofTunnel(c) }) // what the configuration still names is claimed again below
 	end, err := h.openTunnel(cfg)
 	if err != nil {

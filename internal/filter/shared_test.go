@@ -1,9 +1,13 @@
 package filter
 
 import (
+	"errors"
 	"net"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // uniMAC is the cluster's MAC of unicast delivery; multiMAC is that of multicast.
@@ -196,5 +200,51 @@ func TestClusterMACsThatAreNone(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: taken", name)
 		}
+	}
+}
+
+// Where all hosts have the frame, a holder of other connections in a bucket must not keep a dead host's client waiting, and keeps its own.
+func TestDeadHostsClientsAreResetBesideAHolder(t *testing.T) {
+	f := newFarm(t, farmOptions{hosts: 3, shared: true})
+	f.fixVIP(multiMAC)
+	f.own(allOf(2))
+	dead, _ := f.open(5)
+	f.own(allOf(1))
+	held, _ := f.open(5)
+	f.bridge.do(func() error { // h2 has no power any more
+		l, err := netlink.LinkByName("p-h2")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetDown(l)
+	})
+	f.own(func(host, _ int) uint32 {
+		if host == 0 {
+			return word(0, 1, no, slotOwn|slotAsk)
+		}
+		return word(0, no, no, slotAsk|slotLast)
+	})
+	for i, c := range dead {
+		if err := c.exchange("still-there"); !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("connection %d of the dead host: %v, want a reset", i, err)
+		}
+	}
+	for range 30 {
+		if n, err := broken(held, "more"); n > 0 {
+			t.Fatalf("%d connections of the holder broke: %v", n, err)
+		}
+	}
+	if asked := f.counters(0).Of(ForwardNext); asked == 0 || asked > 60 {
+		t.Errorf("the chain was asked %d times about %d connections, want a few times each", asked, len(dead)+len(held))
+	}
+}
+
+// allOf gives every bucket to one host.
+func allOf(owner int) func(host, bucket int) uint32 {
+	return func(host, _ int) uint32 {
+		if host == owner {
+			return word(uint32(owner), no, no, slotOwn)
+		}
+		return word(uint32(owner), no, no, 0)
 	}
 }
