@@ -66,4 +66,3 @@ func nameOf(file *config.Config, addr netip.Addr, mode delivery.Mode) string {
 	}
 	return file.VIPs[i].Name
 }
-
