@@ -2,8 +2,8 @@ package switchconfig
 
 import "fmt"
 
-// hpeAruba is ArubaOS-CX. Sources: AOS-CX 10.01 and 10.02 guides at support.hpe.com/techhub ("ip igmp snooping static-group" stands in the VLAN's context; snooping and querier). Not
-// verified: that its ARP table takes a multicast MAC. ArubaOS-Switch (ProCurve) has other words: see the notes.
+// hpeAruba is ArubaOS-CX. Sources: AOS-CX 10.01 and 10.02 guides at support.hpe.com/techhub (snooping stands in the VLAN's context, `ip igmp` in its interface's). The lines, and that its
+// ARP table takes a multicast MAC, were not verified. ArubaOS-Switch (ProCurve) has other words: see the notes.
 func hpeAruba() vendor {
 	return vendor{
 		name: "hpe-aruba", comment: "!",
@@ -18,7 +18,7 @@ func hpeAruba() vendor {
 			if v6 {
 				return []string{"vlan " + r.vlan(), "  ipv6 mld snooping enable", "interface vlan " + r.vlan(), "  ipv6 mld enable", "  ipv6 mld querier"}, Unverified
 			}
-			return []string{"vlan " + r.vlan(), "  ip igmp snooping enable", "interface vlan " + r.vlan(), "  ip igmp enable", "  ip igmp querier"}, Documented
+			return []string{"vlan " + r.vlan(), "  ip igmp snooping enable", "interface vlan " + r.vlan(), "  ip igmp enable", "  ip igmp querier"}, Unverified
 		},
 		notes: []string{
 			"the lines are those of AOS-CX; ArubaOS-Switch has `ip arp-mcast-replies` for routers that shall take a multicast MAC from answers, and in the VLAN `ip igmp` and `ip igmp querier`",

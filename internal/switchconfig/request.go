@@ -53,7 +53,7 @@ type Trust string
 const (
 	Tested     Trust = "tested"       // carried out in this project's tests
 	Documented Trust = "documented"   // in the vendor's own documents, or shown by others on such a switch
-	Unverified Trust = "not verified" // as the vendor's other commands have it: try it before relying on it
+	Unverified Trust = "not verified" // of the form of the vendor's commands, neither tried nor compared word by word: try it first
 )
 
 // Hole is a word to be replaced.
