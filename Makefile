@@ -1,7 +1,7 @@
 # make demo   a three-host cluster on this machine, a client, failures, a report (root; nothing but Go)
 # make test   formatting, fuzzing for a moment, all tests (root); under CI the demo and the race detector as well
 # make race   the packages with goroutines under the race detector (needs gcc)
-# make bench  the figures of docs/benchmarks.md (root; needs keepalived, corosync and stress-ng from Debian)
+# make bench  the figures of docs/benchmarks.md (root; needs keepalived, corosync, stress-ng, iperf3, wrk, haproxy and iptables from Debian)
 # make lint   formatting, vet, generated code
 GO      ?= go
 BIN     := bin/muster

@@ -17,6 +17,7 @@ type figure struct {
 	// What is wanted; nil: nothing, the figure is only reported.
 	MedianLimit *float64 `json:"median_limit,omitempty"`
 	MaxLimit    *float64 `json:"max_limit,omitempty"`
+	LeastLimit  *float64 `json:"least_limit,omitempty"` // of the median
 }
 
 func newFigure(name, unit string, values ...float64) figure {
@@ -47,6 +48,9 @@ func (f figure) median(limit float64) figure { f.MedianLimit = &limit; return f 
 // most wants every value to be at most limit.
 func (f figure) most(limit float64) figure { f.MaxLimit = &limit; return f }
 
+// atLeast wants a median of at least limit.
+func (f figure) atLeast(limit float64) figure { f.LeastLimit = &limit; return f }
+
 // stats are the median, the least and the greatest value.
 func (f figure) stats() (median, least, greatest float64) {
 	if len(f.Values) == 0 {
@@ -67,7 +71,7 @@ func (f figure) verdict() string {
 	switch {
 	case len(f.Values) == 0 && f.isLimited():
 		return "NOT MEASURED"
-	case f.MedianLimit != nil && median > *f.MedianLimit, f.MaxLimit != nil && greatest > *f.MaxLimit:
+	case f.MedianLimit != nil && median > *f.MedianLimit, f.MaxLimit != nil && greatest > *f.MaxLimit, f.LeastLimit != nil && median < *f.LeastLimit:
 		return "MISSED"
 	case f.isLimited():
 		return "met"
@@ -75,7 +79,9 @@ func (f figure) verdict() string {
 	return ""
 }
 
-func (f figure) isLimited() bool { return f.MedianLimit != nil || f.MaxLimit != nil }
+func (f figure) isLimited() bool {
+	return f.MedianLimit != nil || f.MaxLimit != nil || f.LeastLimit != nil
+}
 
 func (f figure) failed() bool { v := f.verdict(); return v != "" && v != "met" }
 
@@ -84,6 +90,9 @@ func (f figure) wanted() string {
 	var parts []string
 	if f.MedianLimit != nil {
 		parts = append(parts, "median ≤ "+f.format(*f.MedianLimit))
+	}
+	if f.LeastLimit != nil {
+		parts = append(parts, "median ≥ "+f.format(*f.LeastLimit))
 	}
 	if f.MaxLimit != nil {
 		text := "≤ " + f.format(*f.MaxLimit)

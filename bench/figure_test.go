@@ -15,6 +15,8 @@ func TestFigure(t *testing.T) {
 		{"met", newFigure("x", "ms", 3, 1, 2).median(2).most(3), []string{"x", "median ≤ 2 ms, max ≤ 3 ms", "3", "2 ms", "1 ms", "3 ms", "met"}},
 		{"the median is missed", newFigure("x", "ms", 3, 1, 2).median(1.5).most(3), []string{"x", "median ≤ 1.50 ms, max ≤ 3 ms", "3", "2 ms", "1 ms", "3 ms", "MISSED"}},
 		{"the maximum is missed", newFigure("x", "ms", 3, 1, 2).median(2).most(2), []string{"x", "median ≤ 2 ms, max ≤ 2 ms", "3", "2 ms", "1 ms", "3 ms", "MISSED"}},
+		{"at least met", newFigure("x", "%", 96, 95, 94).atLeast(95), []string{"x", "median ≥ 95 %", "3", "95 %", "94 %", "96 %", "met"}},
+		{"at least missed", newFigure("x", "%", 96, 94, 94).atLeast(95), []string{"x", "median ≥ 95 %", "3", "94 %", "94 %", "96 %", "MISSED"}},
 		{"an even number has its median between", counts("x", 1, 2), []string{"x", "", "2", "1.50", "1", "2", ""}},
 		{"none is wanted and none came", counts("x", 0, 0).most(0), []string{"x", "0", "2", "0", "0", "0", "met"}},
 		{"none is wanted and one came", counts("x", 0, 1).most(0), []string{"x", "0", "2", "0.50", "0", "1", "MISSED"}},

@@ -34,6 +34,12 @@ func main() {
 			os.Exit(1)
 		}
 	}
+	if len(os.Args) > 1 && os.Args[1] == answerCommand {
+		if err := runAnswer(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
 	list := flag.Bool("list", false, "list the rows")
 	n := flag.Int("n", 0, "repetitions, for a quick look (default: each row's own number); nothing is written down then")
 	trial := flag.Duration("for", trial, "how long the rows wrong and wrong7 wait for a wrong removal, each of three times")

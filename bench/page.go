@@ -29,7 +29,7 @@ func makePage(all results, list []row) []byte {
 	m := all.Machine
 	fmt.Fprintf(&page, `# Measured figures
 
-Written by `+"`make bench`"+` (root; keepalived, corosync and stress-ng from Debian). Every figure was measured in a lab of real agents on
+Written by `+"`make bench`"+` (root; keepalived, corosync, stress-ng, iperf3, wrk, haproxy and iptables from Debian). Every figure was measured in a lab of real agents on
 one machine: three hosts and a client, or as many as the row says, each a network namespace on a Linux bridge, all on the same processor cores. Figures on
 real hosts are better where the cores are shared here, and worse by what a real network takes.
 

@@ -16,7 +16,7 @@ type row struct {
 
 // rows lists them all, in the order of the page.
 func rows() []row {
-	return []row{cutRow(), killRow(), gapRow(), surviveRow(), overlapRow(), filterRow(), lossRow(), stressRow(), frozenRow(), footprintRow(), floodRow(),
+	return []row{cutRow(), killRow(), gapRow(), surviveRow(), movesRow(), throughputRow(), overlapRow(), filterRow(), lossRow(), stressRow(), frozenRow(), footprintRow(), floodRow(),
 		detectRow(), detectSevenRow(), wrongRow(), wrongSevenRow(), wireRow()}
 }
 

@@ -435,3 +435,56 @@ func TestItem9TunnelIsMadeAnew(t *testing.T) {
 func present(h *lab.Host, name string) error {
 	return h.Do(func() error { _, err := net.InterfaceByName(name); return err })
 }
+
+// tunnelled6 has IPv6 inside and outside: the VIP and the hosts.
+const tunnelled6 = `cluster: shop
+secret_file: secret.key
+hosts:
+  a: {address: "fd00:77::1"}
+  b: {address: "fd00:77::2"}
+  c: {address: "fd00:88::3"}
+vips:
+  web6: {address: "{{.VIP6}}", tunnel: vxlan, rules: [{ports: [80, 443, 7]}]}
+`
+
+// TestItem9ByIPv6: the same with IPv6 addresses all through.
+func TestItem9ByIPv6(t *testing.T) {
+	l := machines(t, lab.Options{Hosts: 3, Far: 1, Clients: 1, Config: tunnelled6})
+	if err := l.StartWeb(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.StartAll(); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, l)
+	a := l.Host("a")
+	if err := fitting(t, l, 1430); err != nil { // 70 bytes less than the usual link takes
+		t.Error(err)
+	}
+	conns := echoes6(t, l, 100)
+	muster(t, a, "host", "drain", "c")
+	drained(t, a, "c")
+	work(t)
+	muster(t, a, "host", "resume", "c")
+	ready(t, l)
+	work(t)
+	all := conns.stop(t)
+	if bad := broken(all); len(bad) > 0 {
+		t.Errorf("%d connections broke, the first: %+v", len(bad), bad[0])
+	}
+	if split := perHost(all, load.Open); split["a"] == 0 || split["b"] == 0 || split["c"] == 0 {
+		t.Errorf("connections were opened to %v, want some to every host", split)
+	}
+	if n := counterOf(t, l.Host("c"), "tunnel_clamped"); n == 0 {
+		t.Error("host c told no client how large its segments may be")
+	}
+	stranger := synTo(t, macOn(t, l.Host("c"), tunnelDevice), macOn(t, a, tunnelDevice), l.Client(1).Address(), lab.VIP().Addr())
+	had := counterOf(t, l.Host("c"), "tunnel_stranger")
+	inject(t, l.Client(1), l.Host("c"), wrapped(tunnel.VNI("shop"), stranger)) // by IPv4: no host is there
+	eventually(t, patience, "a stranger is counted", func() error {
+		if n := counterOf(t, l.Host("c"), "tunnel_stranger") - had; n != 1 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+}

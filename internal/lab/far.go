@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -74,27 +75,47 @@ func farNetwork() netip.Prefix {
 
 // configureRoutes makes the router route, and tells the others that it does.
 func configureRoutes(n node) error {
+	there := addressOn(address(routerByte), farNumber)
 	switch n.Place {
 	case router:
-		for _, s := range []struct{ name, value string }{{"ip_forward", "1"}, {"conf/all/rp_filter", "0"}, {"conf/eth0/rp_filter", "0"}, {"conf/eth1/rp_filter", "0"}} {
-			if err := os.WriteFile("/proc/sys/net/ipv4/"+s.name, []byte(s.value), 0o644); err != nil {
-				return fmt.Errorf("set up router: %w", err)
-			}
-		}
-		return nil
+		return setUpRouter(there)
 	case far:
-		return addRoute(netip.PrefixFrom(netip.IPv4Unspecified(), 0), addressOn(address(routerByte), farNumber), 0)
+		return errors.Join(addRoute(netip.PrefixFrom(netip.IPv4Unspecified(), 0), there),
+			addRoute(netip.PrefixFrom(netip.IPv6Unspecified(), 0), address6(there)))
 	}
-	return addRoute(farNetwork(), address(routerByte), 0)
+	network := farNetwork()
+	return errors.Join(addRoute(network, address(routerByte)),
+		addRoute(netip.PrefixFrom(address6(network.Addr()), prefixLength6), address6(address(routerByte))))
 }
 
-// addRoute adds or replaces a route; mtu 0: that of the interface.
-func addRoute(to netip.Prefix, via netip.Addr, mtu int) error {
+// setUpRouter makes the node forward, whoever sends.
+func setUpRouter(there netip.Addr) error {
+	for _, s := range []struct{ name, value string }{{"ipv4/ip_forward", "1"}, {"ipv4/conf/all/rp_filter", "0"}, {"ipv4/conf/eth0/rp_filter", "0"},
+		{"ipv4/conf/eth1/rp_filter", "0"}, {"ipv6/conf/all/forwarding", "1"}} {
+		if err := os.WriteFile("/proc/sys/net/"+s.name, []byte(s.value), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set up router: %w", err)
+		}
+	}
+	card, err := netlink.LinkByName(cardOf(1))
+	if err != nil {
+		return fmt.Errorf("find %s: %w", cardOf(1), err)
+	}
+	if err := addAddress6(card, there); err != nil {
+		return fmt.Errorf("add IPv6 address of router: %w", err)
+	}
+	return nil
+}
+
+// addRoute adds or replaces a route. A kernel without IPv6 has a lab without it.
+func addRoute(to netip.Prefix, via netip.Addr) error {
 	eth, err := netlink.LinkByName(cardOf(0))
 	if err != nil {
 		return fmt.Errorf("find %s: %w", cardOf(0), err)
 	}
-	r := &netlink.Route{LinkIndex: eth.Attrs().Index, Dst: ipNet(to).IPNet, Gw: net.IP(via.AsSlice()), MTU: mtu}
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil && via.Is6() {
+		return nil
+	}
+	r := &netlink.Route{LinkIndex: eth.Attrs().Index, Dst: ipNet(to).IPNet, Gw: net.IP(via.AsSlice())}
 	if err := netlink.RouteReplace(r); err != nil {
 		return fmt.Errorf("add route to %v: %w", to, err)
 	}
