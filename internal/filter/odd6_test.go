@@ -163,7 +163,7 @@ func (f *farm) beyond6() (router, client *node) {
 
 // TestPathMTUThroughAnIPv6VIP: no router cuts IPv6 packets, so a download hangs at once unless "packet too big" reaches the host that sends it.
 func TestPathMTUThroughAnIPv6VIP(t *testing.T) {
-	const size, tries = 1 << 20, 24
+	const size, tries = 1 << 18, 14
 	ways(t, func(t *testing.T, all bool) {
 		f := odd6(t, 2, all)
 		for _, h := range f.hosts {
