@@ -2,6 +2,9 @@
 // whether this host accepts it, forwards it to another host at layer 2, or drops it. docs/design/0002-filter.md has the
 // decisions and their reasons; bpf/ has the programs.
 //
+// Hosts that are no neighbours are reached through a VXLAN device: Setup.Tunnel, AttachTunnel before it is set up, SetRemote in place of
+// SetPeer, SetTunnelMTU when the way is known. What comes out of it unproved is dropped (docs/design/0020-tunnel.md).
+//
 // Usage: Open, Configure, then SetPeer, SetSlots, SetDirector, Attach, and SetLease at every heartbeat. Configure and SetSlots may
 // be called again at any time. Connections lists the sockets that stay behind after a move. Close leaves the programs
 // running; Remove undoes everything; Revoke ends the lease from another process.

@@ -6,6 +6,8 @@
 // ip, tc or nft. Faults are real: processes are killed or stopped, links go down, ports move to another bridge, and a small
 // eBPF program on the port loses frames.
 //
+// Options.Far puts the last hosts behind a router, a namespace with a leg in each of two networks, whose way Narrow makes narrow.
+//
 // Usage: Up, then Host and Client for the machines, WaitReady once agents run, Down at the end. Open finds a lab of
 // another process by its name; both may work on it at the same time.
 //

@@ -24,7 +24,7 @@
 // which the kernel gives up when the process dies. Addresses and sysctls are those of the calling thread's network namespace.
 //
 // Failure behaviour: a change that cannot be written down is not made. A journal that is malformed, too large, not ours or writable by
-// others is refused, because root acts on it: whatever it says, nothing but addresses, what interfaces take in, integers below
+// others is refused, because root acts on it: whatever it says, nothing but addresses, what interfaces take in, VXLAN devices named muster-PORT, integers below
 // /proc/sys/net/ipv4 and ipv6, and files and mounts below its own directory can be touched. Entries of an earlier boot, or of a network namespace that
 // is gone, are forgotten: what they describe went with it.
 //
