@@ -8,23 +8,43 @@ import (
 )
 
 // linuxBridge is a bridge of Linux, also of Proxmox and KVM. It looks in its multicast database for the address in the packet, which is the VIP and no group, so
-// neither snooping nor an entry of `bridge mdb` or `bridge fdb` keeps it from flooding; a rule of nftables for the cluster's MAC does, in every mode.
+// no entry of `bridge mdb` or `bridge fdb` keeps it from flooding; a rule of nftables for the cluster's MAC does, in every mode. Once it snoops and hears a querier, its own
+// or another, it passes what it does not find to the ports of multicast routers alone: so the hosts' ports have to be such, or the address is gone.
 func linuxBridge() vendor {
 	return vendor{
 		name: "linux-bridge", comment: "#",
 		neighbour: func(_ *Request, t target) ([]string, Trust) {
 			return []string{fmt.Sprintf("ip neigh replace %v lladdr %s dev %s nud permanent", t.Address, colons(t.mac), ifaceHole)}, Tested
 		},
-		table: keepAway,
+		table: func(r *Request, t target) ([]string, Trust) {
+			lines, trust := keepAway(r, t)
+			return append(routerPorts(r, t), lines...), trust
+		},
 		member: func(r *Request, t target) ([]string, Trust) {
 			lines, trust := keepAway(r, t)
-			return append([]string{fmt.Sprintf("ip link set %s type bridge mcast_snooping 1 mcast_querier 1", r.bridge())}, lines...), trust
+			snoop := fmt.Sprintf("ip link set %s type bridge mcast_snooping 1 mcast_querier 1", r.bridge())
+			return append(append(routerPorts(r, t), snoop), lines...), trust
 		},
 		notes: []string{
 			"a Linux router takes the cluster's MAC from answers by itself: the static entry is for one that must not believe them",
 			"the rules of nftables last until the next boot: keep them in /etc/nftables.conf; they are of all bridges of the machine",
 		},
 	}
+}
+
+// routerPorts makes the hosts' ports those of multicast routers, for frames to a multicast MAC.
+func routerPorts(r *Request, t target) []string {
+	if t.mac[0]&1 == 0 {
+		return nil
+	}
+	if len(r.Ports) == 0 {
+		return []string{fmt.Sprintf("for p in %s; do bridge link set dev $p mcast_router 2; done", portsHole)}
+	}
+	var lines []string
+	for _, port := range r.Ports {
+		lines = append(lines, fmt.Sprintf("bridge link set dev %s mcast_router 2", port))
+	}
+	return lines
 }
 
 // keepAway drops packets to the VIP in frames to the cluster's MAC at every port but the hosts'. Reports of memberships, which have the group's MAC too, pass.
