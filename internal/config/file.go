@@ -27,8 +27,8 @@ type File struct {
 	Hosts map[string]FileHost `yaml:"hosts" required:"true" min:"1" max:"32" example:"{a: {address: 10.77.0.1}}"`
 	// How hosts notice that another one is gone.
 	Heartbeat FileHeartbeat `yaml:"heartbeat"`
-	// The virtual addresses by name. Every host carries all of them.
-	VIPs map[string]FileVIP `yaml:"vips" max:"64"`
+	// The virtual addresses by name, at most 32. Every host carries all of them.
+	VIPs map[string]FileVIP `yaml:"vips" max:"32"`
 	// What carries packets between hosts that are no neighbours, where a virtual address asks for it.
 	Tunnel FileTunnel `yaml:"tunnel"`
 	// The checks by name, which rules refer to. Each host probes for itself.
