@@ -32,6 +32,7 @@ type sight struct {
 	missing error // why there are no links
 	early   []accelerated
 	tunnel  int // index of the tunnel's device; 0: there is none
+	own     int // index of the interface with the host's own address; 0: none
 }
 
 // heal looks from time to time, and when the kernel says that something has changed, whether the host still is as the agent made it, and
@@ -58,6 +59,7 @@ func (h *host) heal(ctx context.Context) {
 			return
 		}
 		h.do(ctx, func() { h.healed(s) })
+		h.meet(ctx)
 		h.renewWill()
 	}
 }
@@ -106,6 +108,7 @@ func (h *host) look(ctx context.Context) (s sight, ok bool) {
 	if s.missing == nil {
 		s.early = accelerate(h.filter, s.config, s.links)
 	}
+	s.own, _ = vip.IndexOf(s.config.Hosts[h.self].Address)
 	return s, true
 }
 
@@ -126,6 +129,7 @@ func (h *host) healed(s sight) {
 		}
 		h.drifted(d.What+" "+d.Found, described(d), now)
 	}
+	h.dup.ownLink = s.own
 	h.follow(s, now)
 	h.rearm(s.broken, now)
 	h.accelerates(s.early, now)

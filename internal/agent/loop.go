@@ -30,6 +30,7 @@ func (h *host) loop(ctx context.Context) {
 			h.standAside(time.Now())
 			h.settle(time.Now())
 			h.watchDrain(time.Now())
+			h.watchAddresses(time.Now())
 			h.cast(time.Now())
 			h.turnKeys(time.Now())
 			h.speak()
@@ -146,9 +147,7 @@ func (h *host) fillRule(rule int) {
 // direct makes the filter answer for the VIPs that this host directs, and for no others.
 func (h *host) direct() {
 	for vip := range h.config.VIPs {
-		if err := h.filter.SetDirector(vip, h.shares.directing(vip)); err != nil {
-			h.log.Error("cannot set director in the filter", "vip", h.config.VIPs[vip].Name, "err", err)
-		}
+		h.directOne(vip)
 	}
 }
 
@@ -156,7 +155,7 @@ func (h *host) direct() {
 // whose lease has lapsed meanwhile would be held back, and clients would wait for the second.
 func (h *host) announce() {
 	for vip, c := range h.vips {
-		c.announce(h.shares.directing(vip) && (h.shares.installed || !c.moved))
+		c.announce(h.answers(vip) && (h.shares.installed || !c.moved))
 	}
 }
 
@@ -193,6 +192,7 @@ func (h *host) speak() {
 		Digest:     h.config.Digest,
 		Interfaces: h.linkAddresses(),
 		Holdings:   h.shares.announcements(),
+		Answers:    h.answersMask(),
 		Orders:     h.orders.outgoing(now),
 		Keys:       h.keys.say(),
 		Registers:  h.sayRegisters(),

@@ -96,6 +96,7 @@ func (h *host) adopt(id member.ConfigID) member.Output {
 	h.uncarried = h.carry(next)
 	h.config = next
 	h.examined.reexamine()
+	h.forgetAddresses()
 	h.shares = newShares(h.self, next, h.pendingRankings, h.shares)
 	h.checks.use(h.probed(next))
 	h.attributes = h.next // as the machine does

@@ -173,6 +173,7 @@ func (h *host) run(ctx context.Context, server *api.Server, hangups <-chan os.Si
 	group.Go(func() { h.scanner.run(working) })
 	group.Go(func() { h.heal(working) })
 	group.Go(func() { h.examine(working) })
+	group.Go(func() { h.readClaims(working) })
 	group.Go(func() { h.keepEpoch(working) })
 	group.Go(func() { h.obey(working, hangups) })
 	group.Go(func() {

@@ -72,6 +72,7 @@ func (h *host) status(now time.Time) api.Status {
 		s.Networks[i].Parameters = h.parametersOf(&h.castings[i], over)
 	}
 	s.State, s.Why = s.Hosts[h.self].State, s.Hosts[h.self].Why
+	s.Duplicates = h.duplicateStatus(now)
 	s.Problems = h.problems(s)
 	return s
 }

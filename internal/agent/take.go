@@ -23,6 +23,7 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 	if m.Digest != [32]byte(h.config.Digest) {
 		return // its VIPs may be numbered otherwise
 	}
+	h.haveAnswered(m.Answers)
 	for i, l := range m.Interfaces {
 		known := i < len(p.learnt) && p.learnt[i] == l
 		switch {
@@ -38,6 +39,7 @@ func (h *host) note(m heartbeat.Message, at time.Time) {
 
 // learn tells the filter the MAC of another host's interface.
 func (h *host) learn(from member.ID, vip int, mac [6]byte) {
+	h.isHost(mac)
 	own := h.vips[vip].link
 	if own.Index == 0 || !neighbours(h.config, vip, h.self, from) {
 		return // not carried, or no frame would arrive

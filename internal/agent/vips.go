@@ -20,7 +20,9 @@ import (
 type carried struct {
 	link      vip.Interface
 	way       way
-	moved     bool // to another delivery: announced when all hosts take in its target
+	moved     bool   // to another delivery: announced when all hosts take in its target
+	held      string // why this host does not answer for it although it directs it; empty: it does
+	asking    vip.Asking
 	announcer *vip.Announcer
 	port      *vip.Port
 	cancel    context.CancelFunc
@@ -174,7 +176,7 @@ func (h *host) findLinks(cfg *config.Config, known map[string]vip.Interface) ([]
 
 // setup says in the filter's words what the configuration says.
 func setup(cfg *config.Config, self uint8, links []vip.Interface, ways []way, end filter.Tunnel) filter.Setup {
-	s := filter.Setup{Self: self, Tunnel: end}
+	s := filter.Setup{Self: self, Own: []netip.Addr{cfg.Hosts[self].Address}, Tunnel: end}
 	for i, v := range cfg.VIPs {
 		s.VIPs = append(s.VIPs, filter.VIP{Address: v.Address.Addr(), Interface: links[i].Index, MAC: links[i].MAC,
 			Answer: ways[i].now.MAC, Taken: ways[i].macs(), Tunnel: v.Tunnel != config.NoTunnel})
@@ -208,6 +210,7 @@ func (h *host) announcing(addr netip.Addr, link vip.Interface, w way) (*carried,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &carried{link: link, way: w, announcer: announcer, port: port, cancel: cancel, done: make(chan struct{})}
+	c.asking.Begin(time.Now())
 	go func() { defer close(c.done); announcer.Run(ctx) }()
 	return c, nil
 }

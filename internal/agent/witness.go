@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"time"
@@ -25,6 +26,7 @@ type kernel interface {
 	Decelerate(ifindex int) error
 	Accelerated() ([]int, error)
 	Counters() (filter.Counters, error)
+	ReadClaims(ctx context.Context, take func(filter.Claim)) error
 	SetPeer(ifindex int, id uint8, mac net.HardwareAddr) error
 	SetRemote(id uint8, mac net.HardwareAddr, at netip.Addr) error
 	SetTunnelMTU(bytes int) error

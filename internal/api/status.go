@@ -21,27 +21,41 @@ const (
 
 // Status is how the cluster looks from one host.
 type Status struct {
-	Cluster   string          `json:"cluster" doc:"Name of the cluster."`
-	Host      string          `json:"host" doc:"The host that answers: everything here is what it knows."`
-	Version   string          `json:"version" doc:"Version of its agent."`
-	Language  LanguageStatus  `json:"language" doc:"The version of heartbeats in use: during a rolling upgrade the highest that all hosts speak."`
-	State     State           `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent,witness,stopped,suspended"`
-	Why       string          `json:"why" doc:"Why it is in that state, when that is not obvious."`
-	Epoch     uint64          `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
-	View      ViewStatus      `json:"view" doc:"The agreed set of live hosts."`
-	Config    ConfigStatus    `json:"config" doc:"The configuration in use."`
-	Hosts     []HostStatus    `json:"hosts" doc:"Every configured host, by name."`
-	VIPs      []VIPStatus     `json:"vips" doc:"Every virtual address, by name."`
-	Checks    []CheckStatus   `json:"checks" doc:"Every check, as it is on the answering host."`
-	Filter    FilterStatus    `json:"filter" doc:"The filter in the answering host's kernel."`
-	Networks  []NetworkStatus `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
-	Timer     TimerStatus     `json:"timer" doc:"How promptly the answering host's agent runs."`
-	Datagrams DatagramStatus  `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
-	BGP       []BGPStatus     `json:"bgp" doc:"The routers that the answering host announces routed addresses to, by name."`
-	Problems  []Problem       `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
+	Cluster    string            `json:"cluster" doc:"Name of the cluster."`
+	Host       string            `json:"host" doc:"The host that answers: everything here is what it knows."`
+	Version    string            `json:"version" doc:"Version of its agent."`
+	Language   LanguageStatus    `json:"language" doc:"The version of heartbeats in use: during a rolling upgrade the highest that all hosts speak."`
+	State      State             `json:"state" doc:"Its own state." enum:"unknown,joining,serving,drained,leaving,silent,witness,stopped,suspended"`
+	Why        string            `json:"why" doc:"Why it is in that state, when that is not obvious."`
+	Epoch      uint64            `json:"epoch" doc:"Epoch of the view it uses; 0: none. Grows with every change of the view."`
+	View       ViewStatus        `json:"view" doc:"The agreed set of live hosts."`
+	Config     ConfigStatus      `json:"config" doc:"The configuration in use."`
+	Hosts      []HostStatus      `json:"hosts" doc:"Every configured host, by name."`
+	VIPs       []VIPStatus       `json:"vips" doc:"Every virtual address, by name."`
+	Checks     []CheckStatus     `json:"checks" doc:"Every check, as it is on the answering host."`
+	Filter     FilterStatus      `json:"filter" doc:"The filter in the answering host's kernel."`
+	Networks   []NetworkStatus   `json:"networks" doc:"The networks between hosts, the one that carries their addresses first."`
+	Timer      TimerStatus       `json:"timer" doc:"How promptly the answering host's agent runs."`
+	Datagrams  DatagramStatus    `json:"datagrams" doc:"Datagrams between hosts since the agent started."`
+	BGP        []BGPStatus       `json:"bgp" doc:"The routers that the answering host announces routed addresses to, by name."`
+	Duplicates []DuplicateStatus `json:"duplicates" doc:"Strangers that claim an address of the cluster, as the answering host hears them; empty: none."`
+	Problems   []Problem         `json:"problems" doc:"What is wrong and what to do about it; empty: nothing known to be wrong."`
 
 	Parameters []ParameterStatus `json:"parameters" doc:"What can be set of all networks."`
 	Overrides  []OverrideStatus  `json:"overrides" doc:"What was set by hand and lies over the configuration file."`
+}
+
+// DuplicateStatus is a stranger that claims a VIP or the answering host's own address. All of it but the address comes from his own frames.
+type DuplicateStatus struct {
+	Address    string    `json:"address" doc:"The address."`
+	What       string    `json:"what" doc:"The address and what it is." example:"10.77.0.100 (VIP web)"`
+	MAC        string    `json:"mac" doc:"MAC that is said to have it."`
+	Source     string    `json:"source" doc:"MAC from which the claim came."`
+	Where      string    `json:"where" doc:"Interface, port of a bridge and other addresses, as far as they are known; empty: being looked for."`
+	Since      time.Time `json:"since" doc:"When it was heard first."`
+	HeardAgoMS float64   `json:"heard_ago_ms" doc:"Milliseconds since it was last heard; after a minute it counts as gone."`
+	Claims     int       `json:"claims" doc:"How often it was heard, once a second at most."`
+	Policy     string    `json:"policy" doc:"What is done about it."`
 }
 
 // TimerStatus is how promptly an agent runs, over the last one to two minutes. One that is late itself looks like a dying host to the

@@ -9,7 +9,8 @@ import (
 
 func (c *Config) addVIP(name string, f FileVIP) {
 	mode, _ := delivery.Parse(f.Delivery) // one of those that the file may have
-	vip := VIP{Name: name, Address: f.Address, Interface: f.Interface, Delivery: mode, Accelerate: f.Accelerate, Tunnel: tunnelOf(f.Tunnel)}
+	vip := VIP{Name: name, Address: f.Address, Interface: f.Interface, Delivery: mode, Accelerate: f.Accelerate, Tunnel: tunnelOf(f.Tunnel),
+		Yields: f.Duplicates == "yield"}
 	add := func(r Rule) {
 		vip.Rules = append(vip.Rules, len(c.Rules))
 		c.Rules = append(c.Rules, r)

@@ -171,7 +171,7 @@ checks:
 `)
 	got := fmt.Sprintf("%v|%v|%v|%v %v", c.Hosts, c.VIPs, c.Rules, *c.Checks[0].HTTP, *c.Checks[1].TCP)
 	want := "[{a 10.0.0.1 1 false} {m 10.0.0.2 1 false} {z 10.0.0.3 3 false}]" +
-		"|[{ftp 10.9.0.8/32 eth1 directed none [0 1] false} {web 10.0.0.9/24  directed none [2 3] false}]" +
+		"|[{ftp 10.9.0.8/32 eth1 directed none [0 1] false false} {web 10.0.0.9/24  directed none [2 3] false false}]" +
 		"|[{0 [21 60000-60100] tcp none [] none shared [] [] 0 0 0s} {0 [21] udp none [] none shared [] [] 0 0 0s}" +
 		" {1 [80] tcp none [0 1] none shared [] [] 0 0 0s} {1 [443] tcp client [] none shared [] [] 0 0 0s}]" +
 		"|{http://127.0.0.1/ www.shop.lab HEAD [200-301]} {[::1]:80}"

@@ -109,6 +109,7 @@ type VIP struct {
 	Rules     []int  // indexes into Config.Rules
 	// Accelerate: drop in the driver, where it can.
 	Accelerate bool `json:",omitempty"`
+	Yields     bool `json:",omitempty"` // to a stranger that claims the address
 }
 
 // Check is a probe of something on this host.

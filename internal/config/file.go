@@ -159,6 +159,11 @@ type FileVIP struct {
 	// go to the client directly. Costs 50 bytes a packet (70 between IPv6 addresses), which clients' segments are made smaller by.
 	// With `directed` and `routed` delivery.
 	Tunnel string `yaml:"tunnel" default:"none" enum:"none,vxlan"`
+	// What to do when a machine that is no host of the cluster claims the address. `defend`: it stays the cluster's, and is announced
+	// again every 10 s at most; nothing that a stranger says takes it away. `yield`: nobody answers for it until he has been silent for
+	// a minute, right where another system may take it over on purpose; whoever can send on the network can then take it away.
+	// Either way he is told with his MAC. A change is taken live.
+	Duplicates string `yaml:"duplicates" default:"defend" enum:"defend,yield"`
 	// How the ports of the address are shared, at least one rule here and at most 64 in the file, a `default` counted as one. What no rule
 	// names goes to the default host, or is dropped.
 	Rules []FileRule `yaml:"rules" required:"true" min:"1" max:"64" example:"[{ports: [80]}]"`

@@ -19,18 +19,22 @@ const (
 	filterMapAddresses      = "addresses"
 	filterMapAddresses6     = "addresses6"
 	filterMapAsked          = "asked"
+	filterMapClaimants      = "claimants"
+	filterMapClaims         = "claims"
 	filterMapClients        = "clients"
 	filterMapCounters       = "counters"
 	filterMapDatagrams      = "datagrams"
 	filterMapHost           = "host"
 	filterMapLease          = "lease"
 	filterMapMacs           = "macs"
+	filterMapOwn            = "own"
 	filterMapPeers          = "peers"
 	filterMapPermits        = "permits"
 	filterMapPorts          = "ports"
 	filterMapQuorum         = "quorum"
 	filterMapShared         = "shared"
 	filterMapSlots          = "slots"
+	filterMapSuspicions     = "suspicions"
 	filterMapTunnels        = "tunnels"
 	filterMapVips           = "vips"
 	filterProgMusterEgress  = "muster_egress"
@@ -92,18 +96,22 @@ type filterMapSpecs struct {
 	Addresses  *ebpf.MapSpec `ebpf:"addresses"`
 	Addresses6 *ebpf.MapSpec `ebpf:"addresses6"`
 	Asked      *ebpf.MapSpec `ebpf:"asked"`
+	Claimants  *ebpf.MapSpec `ebpf:"claimants"`
+	Claims     *ebpf.MapSpec `ebpf:"claims"`
 	Clients    *ebpf.MapSpec `ebpf:"clients"`
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
 	Datagrams  *ebpf.MapSpec `ebpf:"datagrams"`
 	Host       *ebpf.MapSpec `ebpf:"host"`
 	Lease      *ebpf.MapSpec `ebpf:"lease"`
 	Macs       *ebpf.MapSpec `ebpf:"macs"`
+	Own        *ebpf.MapSpec `ebpf:"own"`
 	Peers      *ebpf.MapSpec `ebpf:"peers"`
 	Permits    *ebpf.MapSpec `ebpf:"permits"`
 	Ports      *ebpf.MapSpec `ebpf:"ports"`
 	Quorum     *ebpf.MapSpec `ebpf:"quorum"`
 	Shared     *ebpf.MapSpec `ebpf:"shared"`
 	Slots      *ebpf.MapSpec `ebpf:"slots"`
+	Suspicions *ebpf.MapSpec `ebpf:"suspicions"`
 	Tunnels    *ebpf.MapSpec `ebpf:"tunnels"`
 	Vips       *ebpf.MapSpec `ebpf:"vips"`
 }
@@ -137,18 +145,22 @@ type filterMaps struct {
 	Addresses  *ebpf.Map `ebpf:"addresses"`
 	Addresses6 *ebpf.Map `ebpf:"addresses6"`
 	Asked      *ebpf.Map `ebpf:"asked"`
+	Claimants  *ebpf.Map `ebpf:"claimants"`
+	Claims     *ebpf.Map `ebpf:"claims"`
 	Clients    *ebpf.Map `ebpf:"clients"`
 	Counters   *ebpf.Map `ebpf:"counters"`
 	Datagrams  *ebpf.Map `ebpf:"datagrams"`
 	Host       *ebpf.Map `ebpf:"host"`
 	Lease      *ebpf.Map `ebpf:"lease"`
 	Macs       *ebpf.Map `ebpf:"macs"`
+	Own        *ebpf.Map `ebpf:"own"`
 	Peers      *ebpf.Map `ebpf:"peers"`
 	Permits    *ebpf.Map `ebpf:"permits"`
 	Ports      *ebpf.Map `ebpf:"ports"`
 	Quorum     *ebpf.Map `ebpf:"quorum"`
 	Shared     *ebpf.Map `ebpf:"shared"`
 	Slots      *ebpf.Map `ebpf:"slots"`
+	Suspicions *ebpf.Map `ebpf:"suspicions"`
 	Tunnels    *ebpf.Map `ebpf:"tunnels"`
 	Vips       *ebpf.Map `ebpf:"vips"`
 }
@@ -158,18 +170,22 @@ func (m *filterMaps) Close() error {
 		m.Addresses,
 		m.Addresses6,
 		m.Asked,
+		m.Claimants,
+		m.Claims,
 		m.Clients,
 		m.Counters,
 		m.Datagrams,
 		m.Host,
 		m.Lease,
 		m.Macs,
+		m.Own,
 		m.Peers,
 		m.Permits,
 		m.Ports,
 		m.Quorum,
 		m.Shared,
 		m.Slots,
+		m.Suspicions,
 		m.Tunnels,
 		m.Vips,
 	)

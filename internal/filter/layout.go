@@ -7,6 +7,7 @@ import "math"
 const (
 	layout   = 2
 	maxVIPs  = 32
+	maxOwn   = 64
 	maxPages = 126 // what seven bits can name; the programs' default is 64
 	buckets  = 4096
 

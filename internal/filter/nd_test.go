@@ -40,11 +40,13 @@ func TestND(t *testing.T) {
 		{"truncated", true, false, solicitation()[:77], passed, nil, nil},
 		{"without a source, to one alone", true, false, solicitation(func(m *nd) { m.src, m.dst, m.options = unspecified, vip6, nil }), passed, nil, nil},
 
-		{"announcement by a host", true, false, advertisement(func(m *nd) { m.from = peer1MAC }), passed, nil, nil},
+		{"announcement by a host", true, false, advertisement(func(m *nd) { m.from, m.options = peer1MAC, macOption(2, peer1MAC) }), passed, nil, nil},
+		{"announcement by a host, without the MAC", true, false, advertisement(func(m *nd) { m.from, m.options = peer1MAC, nil }), passed, nil, nil},
+		{"announcement as if from a host, of a stranger's MAC", true, false, advertisement(func(m *nd) { m.from = peer1MAC }), passed, []Reason{NDConflict}, nil},
 		{"announcement by a stranger", true, false, advertisement(), passed, []Reason{NDConflict}, nil},
 		{"answer by a stranger", false, false, advertisement(func(m *nd) { m.to, m.dst, m.flags = ownMAC, host6, 0x60 }), passed, []Reason{NDConflict}, nil},
 		{"solicitation by a stranger as the VIP", false, false, solicitation(func(m *nd) { m.from, m.src, m.target = strangeMAC, vip6, host6 }), passed, []Reason{NDConflict}, nil},
-		{"solicitation by a host as the VIP", false, false, solicitation(func(m *nd) { m.from, m.src, m.target = peer1MAC, vip6, host6 }), passed, nil, nil},
+		{"solicitation by a host as the VIP", false, false, solicitation(func(m *nd) { m.from, m.src, m.target, m.options = peer1MAC, vip6, host6, macOption(1, peer1MAC) }), passed, nil, nil},
 		{"forged from beyond the link", true, false, advertisement(func(m *nd) { m.hops = 64 }), passed, nil, nil},
 		{"advertisement of another", true, false, advertisement(func(m *nd) { m.src, m.target = host6, host6 }), passed, nil, nil},
 	} {

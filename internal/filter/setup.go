@@ -23,7 +23,8 @@ type Setup struct {
 	Self   uint8 // this host's index
 	VIPs   []VIP
 	Rules  []Rule
-	Tunnel Tunnel // for the VIPs that have one
+	Tunnel Tunnel       // for the VIPs that have one
+	Own    []netip.Addr // this host's own addresses, 64 at most: who else claims one of them is told as well
 }
 
 // VIP is a virtual address.
@@ -76,7 +77,7 @@ func (f *Filter) Configure(s Setup) error {
 		return err
 	}
 	f.vipIndex, f.pages = places, pages
-	return nil
+	return f.writeOwn(s.Own)
 }
 
 func (f *Filter) check(s Setup) error {
@@ -85,6 +86,9 @@ func (f *Filter) check(s Setup) error {
 	}
 	if len(s.VIPs) > maxVIPs || len(s.Rules) > len(f.slots.items) {
 		return fmt.Errorf("%w: %d addresses and %d rules, at most %d and %d", ErrSetup, len(s.VIPs), len(s.Rules), maxVIPs, len(f.slots.items))
+	}
+	if len(s.Own) > maxOwn {
+		return fmt.Errorf("%w: %d addresses of this host, at most %d", ErrSetup, len(s.Own), maxOwn)
 	}
 	seen := map[netip.Addr]bool{}
 	for _, v := range s.VIPs {

@@ -15,10 +15,11 @@ const (
 	keysSection      section = 2 // what is said of keys: Keys
 	registersSection section = 3 // the digest of the values that all hosts hold in common, and some of them: Registers
 	openSection      section = 4 // how many connections are left: Open
+	answersSection   section = 5 // which VIPs the sender answers for: Answers
 )
 
 // sectionKinds are the sections that this version writes, what cannot wait first.
-var sectionKinds = [...]section{networksSection, keysSection, registersSection, openSection}
+var sectionKinds = [...]section{networksSection, keysSection, registersSection, openSection, answersSection}
 
 // appendSections writes the sections that fit into room bytes, behind the length of them all.
 func (m *Message) appendSections(b []byte, room int) []byte {
@@ -56,6 +57,10 @@ func (m *Message) appendSection(kind section, b []byte, limit int) []byte {
 		if m.Open.Known {
 			return binary.BigEndian.AppendUint32(b, m.Open.Count)
 		}
+	case answersSection:
+		if m.Answers != 0 {
+			return binary.BigEndian.AppendUint64(b, m.Answers)
+		}
 	}
 	return b
 }
@@ -92,6 +97,8 @@ func (r *reader) section(kind section, m *Message) bool {
 		m.Registers = r.registers()
 	case openSection:
 		m.Open = Open{Known: true, Count: r.u32()}
+	case answersSection:
+		m.Answers = r.u64()
 	default:
 		return false
 	}

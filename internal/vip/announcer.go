@@ -12,6 +12,10 @@ import (
 // Refresh is how often a director repeats itself. Neighbours that lost an announcement, or heard a wrong one, learn better then.
 const Refresh = 30 * time.Second
 
+// DefendInterval is how often a claim of a stranger is answered at most (RFC 5227, 1.1): two who defend one address would otherwise
+// keep the link busy.
+const DefendInterval = 10 * time.Second
+
 // burst gives the times of the first announcements after becoming director. The first may meet a switch that has not learnt
 // our port, or a full queue; the last comes after the slowest host has given the address up.
 func burst() []time.Duration {
@@ -30,7 +34,9 @@ type Announcer struct {
 
 	mu       sync.Mutex
 	director bool
-	turn     uint64 // grows each time the burst has to start again
+	turn     uint64    // grows each time the burst has to start again
+	defended time.Time // when a stranger's claim was answered last
+	defend   bool      // it is to be answered now
 }
 
 // AnnouncerOptions is what an Announcer works with.
@@ -47,7 +53,7 @@ type AnnouncerOptions struct {
 
 // NewAnnouncer makes an Announcer that is not director.
 func NewAnnouncer(o AnnouncerOptions) (*Announcer, error) {
-	frames, err := announcements(o.Address, o.MAC, o.Card)
+	frames, err := Announcements(o.Address, o.MAC, o.Card)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +87,33 @@ func (a *Announcer) Renew() {
 	}
 }
 
+// Defend answers a stranger who claims the address with one announcement, if this host is the director and has not done so within
+// DefendInterval. The announcements of a director go on beside it.
+func (a *Announcer) Defend(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.director || !a.defended.IsZero() && now.Sub(a.defended) < DefendInterval {
+		return
+	}
+	a.defended, a.defend = now, true
+	a.wakeUp()
+}
+
+// takeDefence says whether there is a claim to be answered.
+func (a *Announcer) takeDefence() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.defend
+	a.defend = false
+	return now
+}
+
 func (a *Announcer) restartLocked() {
 	a.turn++
+	a.wakeUp()
+}
+
+func (a *Announcer) wakeUp() {
 	select {
 	case a.wake <- struct{}{}:
 	default: // it will look at the newest state anyway
@@ -110,9 +141,13 @@ func (a *Announcer) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		turn, director := a.state()
+		defend := a.takeDefence()
 		if !director {
 			timer.Stop()
 			continue
+		}
+		if defend {
+			failing = a.announce(failing)
 		}
 		now := time.Now()
 		if turn != current {

@@ -130,6 +130,26 @@ func TestFlappingStartsOver(t *testing.T) {
 	})
 }
 
+// RFC 5227, 2.4: one announcement, and no other within ten seconds.
+func TestAStrangerIsAnsweredEveryTenSecondsAtMost(t *testing.T) {
+	announcing(t, nil, func(a *Announcer, h *heard) {
+		a.Defend(time.Now()) // not ours to defend
+		synctest.Wait()
+		h.want(t)
+		a.Direct(true)
+		synctest.Wait()
+		after(2 * time.Second)
+		h.want(t, 0, 50*ms, 200*ms, time.Second)
+		for range 25 * 10 {
+			a.Defend(time.Now())
+			after(100 * ms)
+		}
+		h.want(t, 0, 10*time.Second, 20*time.Second)
+		after(20 * time.Second)
+		h.want(t, 4*time.Second) // the usual ones go on
+	})
+}
+
 func TestRenewRepeatsTheBurst(t *testing.T) {
 	announcing(t, nil, func(a *Announcer, h *heard) {
 		a.Renew()

@@ -11,16 +11,17 @@
 // itself: it answers neighbour solicitations only for addresses of the interface that they came in on. What it has to be told is to listen to
 // them: Carry has the interface join the VIP's solicited-node group. The address is deprecated, which is what host scope is by IPv6.
 //
-// Usage: Find the interface; Probe the address before the first claim; Carry it, through the journal of package system, which also
+// Usage: Find the interface; Carry it, through the journal of package system, which also
 // keeps it up and takes it back; then Run an Announcer for each VIP and tell it with Direct whether this host is
-// the director. When the configuration changes: Journal.Unclaim(vip.Carried), Carry what it names, Journal.ReleaseUnclaimed.
+// the director. Asking says when to send a Question for strangers who have the address; Strangers decides who is one, from claims that package
+// filter hears. When the configuration changes: Journal.Unclaim(vip.Carried), Carry what it names, Journal.ReleaseUnclaimed.
 //
-// Concurrency: Find, Probe and Carry act in the calling thread's network namespace; a Port belongs to the namespace
+// Concurrency: Find and Carry act in the calling thread's network namespace; a Port belongs to the namespace
 // in which it was opened. Direct, Renew and a Port's Send may be called from any goroutine; Run from one.
 //
 // Failure behaviour: an announcement that cannot be sent is tried again at its next time; the log says so once, not each time. What
-// Carry has done before it fails is in the journal. A Probe that cannot listen is an error and never "nobody there".
+// Carry has done before it fails is in the journal.
 //
-// Testing: frames are compared byte by byte; the announcer's times run under testing/synctest with a sender in memory; Carry, Find and Probe
+// Testing: frames are compared byte by byte; the announcer's times run under testing/synctest with a sender in memory; Carry and Find
 // run on real interfaces in network namespaces of their own, and the test asks the kernel's own ARP.
 package vip

@@ -43,9 +43,9 @@ func (p packet) frame() []byte {
 	return append(b, p.target.AsSlice()...)
 }
 
-// announcements gives the forms of "addr is at mac", sent from the card's own MAC so that no switch learns the cluster's: by neighbour discovery
+// Announcements gives the forms of "addr is at mac", sent from the card's own MAC so that no switch learns the cluster's: by neighbour discovery
 // one, by ARP two. Which of those updates a neighbour's table differs by its maker.
-func announcements(addr netip.Addr, mac, card net.HardwareAddr) ([][]byte, error) {
+func Announcements(addr netip.Addr, mac, card net.HardwareAddr) ([][]byte, error) {
 	if !addr.IsValid() || addr.Is4In6() || len(mac) != 6 || len(card) != 6 {
 		return nil, fmt.Errorf("announce %s at %q from %q: not an IP and two Ethernet addresses", addr, mac.String(), card.String())
 	}
@@ -56,27 +56,4 @@ func announcements(addr netip.Addr, mac, card net.HardwareAddr) ([][]byte, error
 	request := packet{source: source, operation: opRequest, senderMAC: at, sender: addr, target: addr} // RFC 5227, 2.3
 	reply := packet{source: source, operation: opReply, senderMAC: at, sender: addr, targetMAC: at, target: addr}
 	return [][]byte{request.frame(), reply.frame()}, nil
-}
-
-// question asks whether somebody has the address, without claiming one (RFC 5227, 2.1.1).
-func question(addr netip.Addr, mac net.HardwareAddr) ([]byte, error) {
-	if !addr.Is4() || len(mac) != 6 {
-		return nil, fmt.Errorf("probe %s from %q: not an IPv4 and an Ethernet address", addr, mac.String())
-	}
-	own := [6]byte(mac)
-	return packet{source: own, operation: opRequest, senderMAC: own, sender: netip.IPv4Unspecified(), target: addr}.frame(), nil
-}
-
-// parse reads an Ethernet frame with ARP for IPv4 in it; ok is false for all else. Bytes after the packet are padding.
-func parse(b []byte) (p packet, ok bool) {
-	if len(b) < frameLen || binary.BigEndian.Uint16(b[12:]) != etherARP || [6]byte(b[14:20]) != [6]byte{0, 1, 0x08, 0, 6, 4} {
-		return packet{}, false
-	}
-	p.source = [6]byte(b[6:12])
-	p.operation = binary.BigEndian.Uint16(b[20:])
-	p.senderMAC = [6]byte(b[22:28])
-	p.sender = netip.AddrFrom4([4]byte(b[28:32]))
-	p.targetMAC = [6]byte(b[32:38])
-	p.target = netip.AddrFrom4([4]byte(b[38:42]))
-	return p, p.operation == opRequest || p.operation == opReply
 }

@@ -29,15 +29,19 @@ func unhex(t *testing.T, dump string) []byte {
 }
 
 func TestFramesByteByByte(t *testing.T) {
-	announced, err := announcements(address(), ownMAC(), ownMAC())
+	announced, err := Announcements(address(), ownMAC(), ownMAC())
 	if err != nil {
 		t.Fatal(err)
 	}
-	announced6, err := announcements(address6(), ownMAC(), ownMAC())
+	announced6, err := Announcements(address6(), ownMAC(), ownMAC())
 	if err != nil || len(announced6) != 1 {
 		t.Fatal(announced6, err)
 	}
-	asked, err := question(address(), ownMAC())
+	asked, err := Question(address(), ownMAC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked6, err := Question(address6(), ownMAC())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +50,13 @@ func TestFramesByteByByte(t *testing.T) {
 		got  []byte
 		want string
 	}{
+		{"question by ND", asked6, `
+			33 33 ff 00 01 00  02 00 00 00 00 0a  86 dd  # to those whose address ends so
+			60 00 00 00  00 18  3a  ff
+			00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+			ff 02 00 00 00 00 00 00 00 00 00 01 ff 00 01 00
+			87 00  7b 30  00 00 00 00                    # solicitation
+			fd 00 00 77 00 00 00 00 00 00 00 00 00 00 01 00`},
 		{"announcement as a request", announced[0], `
 			ff ff ff ff ff ff  02 00 00 00 00 0a  08 06  # to all, from us, ARP
 			00 01  08 00  06  04  00 01                  # Ethernet, IPv4, lengths, request
@@ -81,74 +92,28 @@ func TestFramesByteByByte(t *testing.T) {
 
 func TestNoFrameForOtherAddresses(t *testing.T) {
 	for name, addr := range map[string]netip.Addr{"IPv4 in disguise": netip.MustParseAddr("::ffff:10.77.0.100"), "none": {}} {
-		if _, err := announcements(addr, ownMAC(), ownMAC()); err == nil {
+		if _, err := Announcements(addr, ownMAC(), ownMAC()); err == nil {
 			t.Errorf("%s was announced", name)
 		}
 	}
-	for name, addr := range map[string]netip.Addr{"IPv6": netip.MustParseAddr("2001:db8::1"), "none": {}} {
-		if _, err := question(addr, ownMAC()); err == nil {
+	for name, addr := range map[string]netip.Addr{"IPv4 in disguise": netip.MustParseAddr("::ffff:10.77.0.100"), "none": {}} {
+		if _, err := Question(addr, ownMAC()); err == nil {
 			t.Errorf("%s was probed", name)
 		}
 	}
 	for name, mac := range map[string]net.HardwareAddr{"InfiniBand": make(net.HardwareAddr, 20), "none": nil} {
-		if _, err := announcements(address(), mac, ownMAC()); err == nil {
+		if _, err := Announcements(address(), mac, ownMAC()); err == nil {
 			t.Errorf("MAC %s was announced", name)
 		}
-		if _, err := question(address(), mac); err == nil {
+		if _, err := Question(address(), mac); err == nil {
 			t.Errorf("probed from MAC %s", name)
 		}
 	}
 }
 
-func TestClaims(t *testing.T) {
-	stranger, host := [6]byte{0x02, 1}, [6]byte{0x02, 2}
-	base := packet{source: stranger, operation: opReply, senderMAC: stranger, sender: address(), target: netip.MustParseAddr("10.77.0.1")}
-	known := func(mac net.HardwareAddr) bool { return bytes.Equal(mac, host[:]) }
-	with := func(change func(*packet)) []byte {
-		p := base
-		change(&p)
-		return p.frame()
-	}
-	damaged := func(at int, value byte) []byte {
-		b := base.frame()
-		b[at] = value
-		return b
-	}
-	tests := []struct {
-		name  string
-		frame []byte
-		claim bool
-	}{
-		{"a reply", base.frame(), true},
-		{"a reply with padding", append(base.frame(), make([]byte, 18)...), true},
-		{"an announcement", with(func(p *packet) { p.operation = opRequest; p.target = p.sender }), true},
-		{"a request by its holder", with(func(p *packet) { p.operation = opRequest }), true},
-		{"a question", with(func(p *packet) { p.operation = opRequest; p.sender = netip.IPv4Unspecified(); p.target = address() }), false},
-		{"a request for it", with(func(p *packet) { p.operation = opRequest; p.sender = p.target; p.target = address() }), false},
-		{"another address", with(func(p *packet) { p.sender = p.target }), false},
-		{"a host of the cluster", with(func(p *packet) { p.source, p.senderMAC = host, host }), false},
-		{"a host of the cluster behind a proxy", with(func(p *packet) { p.senderMAC = host }), false},
-		{"reverse ARP", with(func(p *packet) { p.operation = 3 }), false},
-		{"short", base.frame()[:frameLen-1], false},
-		{"empty", nil, false},
-		{"not ARP", damaged(13, 0), false},
-		{"not Ethernet", damaged(15, 6), false},
-		{"not IPv4", damaged(16, 0x86), false},
-		{"wrong length", damaged(19, 16), false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got := claims(tt.frame, address(), known)
-			if (got != nil) != tt.claim || tt.claim && !bytes.Equal(got, stranger[:]) {
-				t.Errorf("got %v, want a claim: %v", got, tt.claim)
-			}
-		})
-	}
-}
-
 func FuzzParse(f *testing.F) {
-	announced, _ := announcements(address(), ownMAC(), ownMAC())
-	asked, _ := question(address(), ownMAC())
+	announced, _ := Announcements(address(), ownMAC(), ownMAC())
+	asked, _ := Question(address(), ownMAC())
 	for _, b := range [][]byte{announced[0], announced[1], asked, announced[0][:20], nil} {
 		f.Add(b)
 	}

@@ -122,6 +122,20 @@ func (l link) on(prefix netip.Prefix) bool {
 	})
 }
 
+// IndexOf gives the index of the interface that has an address; false: none.
+func IndexOf(a netip.Addr) (int, bool) {
+	links, err := list()
+	if err != nil {
+		return 0, false
+	}
+	for _, l := range links {
+		if slices.ContainsFunc(l.addresses, func(p netip.Prefix) bool { return p.Addr() == a }) {
+			return l.Index, true
+		}
+	}
+	return 0, false
+}
+
 func list() ([]link, error) {
 	found, err := dump(netlink.LinkList)
 	if err != nil {

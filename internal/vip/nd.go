@@ -13,6 +13,7 @@ const (
 	optionLen       = 8
 	protocolICMPv6  = 58
 	ndHopLimit      = 255 // what a router would have lowered
+	ndSolicitation  = 135
 	ndAdvertisement = 136
 	ndOverride      = 0x20 // the flag that has neighbours replace the MAC that they know
 	targetMAC       = 2    // the option with the MAC
@@ -32,7 +33,25 @@ func advertisement(addr netip.Addr, mac, source [6]byte) []byte {
 	message = append(message, mac[:]...)
 	binary.BigEndian.PutUint16(message[2:], checksum(addr, allNodes(), message))
 
-	to := allNodesMAC()
+	return overIPv6(allNodesMAC(), source, addr, allNodes(), message)
+}
+
+// solicitation lays out the question of who looks for duplicates of an address (RFC 4862, 5.4.2): to the group of those whose address ends
+// like it, from nobody.
+func solicitation(addr netip.Addr, source [6]byte) []byte {
+	message := make([]byte, 0, ndLen)
+	message = append(message, ndSolicitation, 0, 0, 0, 0, 0, 0, 0)
+	message = append(message, addr.AsSlice()...)
+	end := addr.As16()
+	group := netip.MustParseAddr("ff02::1:ff00:0").As16()
+	copy(group[13:], end[13:])
+	to := netip.AddrFrom16(group)
+	binary.BigEndian.PutUint16(message[2:], checksum(netip.IPv6Unspecified(), to, message))
+	return overIPv6([6]byte{0x33, 0x33, 0xff, end[13], end[14], end[15]}, source, netip.IPv6Unspecified(), to, message)
+}
+
+// overIPv6 puts an ICMPv6 message into a frame.
+func overIPv6(to, source [6]byte, from, group netip.Addr, message []byte) []byte {
 	b := make([]byte, 0, 14+ipv6Len+len(message))
 	b = append(b, to[:]...)
 	b = append(b, source[:]...)
@@ -40,8 +59,8 @@ func advertisement(addr netip.Addr, mac, source [6]byte) []byte {
 	b = append(b, 6<<4, 0, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(message)))
 	b = append(b, protocolICMPv6, ndHopLimit)
-	b = append(b, addr.AsSlice()...)
-	b = append(b, allNodes().AsSlice()...)
+	b = append(b, from.AsSlice()...)
+	b = append(b, group.AsSlice()...)
 	return append(b, message...)
 }
 

@@ -169,7 +169,7 @@ func TestAdvertisementsTeachTheNeighbours(t *testing.T) {
 	i := host.find()
 	host.do(func() (err error) { port, err = OpenPort(i); return err })
 	defer port.Close()
-	frames, err := announcements(address6(), i.MAC, i.MAC)
+	frames, err := Announcements(address6(), i.MAC, i.MAC)
 	mustDo(t, err)
 	index := client.find().Index
 	for name, state := range map[string]int{"reachable": netlink.NUD_REACHABLE, "stale": netlink.NUD_STALE} {

@@ -2,7 +2,6 @@ package vip
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -142,15 +141,13 @@ func (s space) find() (i Interface) {
 	return i
 }
 
-// asks probes the VIP from the namespace and gives who answered.
-func (s space) asks(known func(net.HardwareAddr) bool) (stranger net.HardwareAddr, err error) {
+// asks asks for the VIP from the namespace and gives who answered.
+func (s space) asks() (who net.HardwareAddr) {
 	s.t.Helper()
 	i := s.find()
-	s.do(func() error { stranger, err = Probe(s.t.Context(), i, address(), known); return nil })
-	return stranger, err
+	s.do(func() (err error) { who, err = ask(i, address()); return err })
+	return who
 }
-
-func nobody(net.HardwareAddr) bool { return false }
 
 func (s space) journal() (j *system.Journal) {
 	s.t.Helper()
@@ -180,13 +177,13 @@ func TestTheKernelIsSilentForACarriedVIP(t *testing.T) {
 	host, client := cable(t)
 	j := host.journal()
 	host.do(func() error { return j.AddAddress("lo", system.Address{Prefix: single(address())}) })
-	if mac, err := client.asks(nobody); !errors.Is(err, ErrTaken) || !bytes.Equal(mac, host.find().MAC) {
-		t.Fatalf("an address on lo alone is answered for (%v, %v): the test proves nothing otherwise", mac, err)
+	if mac := client.asks(); !bytes.Equal(mac, host.find().MAC) {
+		t.Fatalf("an address on lo alone is answered for (%v): the test proves nothing otherwise", mac)
 	}
 	host.do(j.Undo)
 	host.do(func() error { return Carry(j, address(), "eth0") })
-	if mac, err := client.asks(nobody); mac != nil || err != nil {
-		t.Errorf("the kernel answered: %v, %v", mac, err)
+	if mac := client.asks(); mac != nil {
+		t.Errorf("the kernel answered: %v", mac)
 	}
 	host.do(func() error {
 		l, err := net.Listen("tcp", "10.77.0.100:80")
@@ -267,57 +264,6 @@ func TestCarryNeedsLo(t *testing.T) {
 	})
 }
 
-func TestProbeFindsAStranger(t *testing.T) {
-	t.Parallel() // a cable takes the kernel up to a second
-	host, client := cable(t)
-	client.do(func() error {
-		l, err := netlink.LinkByName("eth0")
-		mustDo(t, err)
-		a, err := netlink.ParseAddr("10.77.0.100/24")
-		mustDo(t, err)
-		return netlink.AddrAdd(l, a)
-	})
-	theirs := client.find().MAC
-	mac, err := host.asks(nobody)
-	if !bytes.Equal(mac, theirs) || !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), theirs.String()) {
-		t.Errorf("got %v, %v; want %v", mac, err, theirs)
-	}
-	mac, err = host.asks(func(mac net.HardwareAddr) bool { return bytes.Equal(mac, theirs) })
-	if mac != nil || err != nil {
-		t.Errorf("a known host was taken for a stranger: %v, %v", mac, err)
-	}
-}
-
-func TestProbeEndsInTime(t *testing.T) {
-	t.Parallel() // a cable takes the kernel up to a second
-	host, client := cable(t)
-	start := time.Now()
-	if mac, err := host.asks(nobody); mac != nil || err != nil {
-		t.Errorf("nobody is there: %v, %v", mac, err)
-	}
-	if took := time.Since(start); took < 300*time.Millisecond || took > 3*time.Second {
-		t.Errorf("took %v", took)
-	}
-	i := host.find()
-	host.do(func() error {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := Probe(ctx, i, address(), nobody); !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled: %v", err)
-		}
-		return nil
-	})
-	host.do(func() error {
-		l, err := netlink.LinkByName("eth0")
-		mustDo(t, err)
-		return netlink.LinkSetDown(l)
-	})
-	if _, err := host.asks(nobody); err == nil {
-		t.Error("an interface that is down says that nobody is there")
-	}
-	_ = client
-}
-
 func TestAnnouncementsTeachTheNeighbours(t *testing.T) {
 	t.Parallel() // a cable takes the kernel up to a second
 	host, client := cable(t)
@@ -329,7 +275,7 @@ func TestAnnouncementsTeachTheNeighbours(t *testing.T) {
 	entry := func() *netlink.Neigh {
 		return &netlink.Neigh{LinkIndex: client.find().Index, Family: netlink.FAMILY_V4, State: netlink.NUD_REACHABLE, IP: address().AsSlice(), HardwareAddr: former}
 	}
-	frames, err := announcements(address(), i.MAC, i.MAC)
+	frames, err := Announcements(address(), i.MAC, i.MAC)
 	mustDo(t, err)
 	for n, form := range []string{"request", "reply"} {
 		t.Run(form, func(t *testing.T) {

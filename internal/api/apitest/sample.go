@@ -32,6 +32,8 @@ func Sample() api.Status {
 		Overrides: []api.OverrideStatus{{Network: "lan", Parameter: "address", Value: "239.255.7.9", File: "239.1.1.1", SetOn: "b", SetAt: at,
 			Text: "network lan: address is 239.255.7.9 by hand, set on host b at 2026-03-01T12:00:00Z (the file says 239.1.1.1)", Undo: "muster network set lan address="}},
 		Timer: api.TimerStatus{Scheduling: "nice -19", Ticks: 5990, MedianMS: 0.128, P99MS: 2.048, WorstMS: 7.25, LongestMS: 3.5, Longest: "order"},
+		Duplicates: []api.DuplicateStatus{{Address: "10.77.0.100", What: "10.77.0.100 (VIP web)", MAC: "02:00:00:00:09:09", Source: "02:00:00:00:09:09",
+			Where: "on eth0, known there as 10.77.0.50", Since: at, HeardAgoMS: 800, Claims: 3, Policy: "announced again every 10s by the host that answers for it"}},
 		Problems: []api.Problem{
 			{About: "host b", What: "its configuration is another one (77c0ffee77c0ffee)", Remedy: "copy the file of one host to all, then `muster reload` on each"},
 			{About: "host c", What: "silent for 4.2 s", Remedy: "look at its power, its network and `systemctl status muster` there"},

@@ -3,6 +3,7 @@
 #ifndef MUSTER_ARP_H
 #define MUSTER_ARP_H
 
+#include "claims.h"
 #include "frame.h"
 
 struct arp {
@@ -58,11 +59,16 @@ static __always_inline int ingress_arp(struct __sk_buff *skb)
 	struct arp a;
 	if (!read_arp(skb, &a))
 		return PASS;
-	if (find_vip(a.sender) != NONE) {
-		if (skb->pkt_type != PACKET_OTHERHOST && sender(skb) == NONE)
-			count(ARP_CONFLICT);
-		return PASS;
+	struct suspicion *s = suspicion();
+	__s32 of = find_vip(a.sender);
+	if (s && skb->pkt_type != PACKET_OTHERHOST) {
+		s->claim.who.address = mapped(a.sender);
+		__builtin_memcpy(s->claim.who.mac, a.sender_mac, ETH_ALEN);
+		if (of != NONE || is_own(&s->claim.who.address))
+			suspect(skb, s, true, of, ARP_CONFLICT);
 	}
+	if (of != NONE)
+		return PASS;
 	__s32 index = find_vip(a.target);
 	if (index == NONE || a.operation != bpf_htons(ARP_REQUEST))
 		return PASS;

@@ -20,7 +20,7 @@ int muster_ingress(struct __sk_buff *skb)
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		return ingress_ip4(skb);
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
-		return ingress_arp(skb);
+		return then_claimed(skb, ingress_arp(skb));
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		return ingress_ip6(skb);
 	return PASS;

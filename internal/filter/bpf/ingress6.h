@@ -146,7 +146,7 @@ static __always_inline int ingress_ip6(struct __sk_buff *skb)
 	if (!ip)
 		return PASS;
 	if (ip->nexthdr == IPPROTO_ICMPV6 && is_nd(skb))
-		return ingress_nd(skb);
+		return then_claimed(skb, ingress_nd(skb));
 	struct packet p = { .flow.client = address6(&ip->saddr), .flow.vip = address6(&ip->daddr) };
 	__s32 index = find_vip6(&p.flow.vip);
 	return index == NONE ? PASS : ingress_vip6(skb, ip, &p, index);

@@ -3,6 +3,7 @@
 #ifndef MUSTER_ND_H
 #define MUSTER_ND_H
 
+#include "claims.h"
 #include "frame.h"
 
 #define ND_SOLICITATION 135
@@ -139,11 +140,9 @@ static __noinline int ingress_nd(struct __sk_buff *skb)
 		return PASS;
 	struct address from = address6(&ip.saddr);
 	bool answer = m.type == ND_ADVERTISEMENT;
-	if (find_vip6(answer ? &m.target : &from) != NONE) {
-		if (skb->pkt_type != PACKET_OTHERHOST && sender(skb) == NONE)
-			count(ND_CONFLICT);
+	look_at_nd(answer);
+	if (find_vip6(answer ? &m.target : &from) != NONE)
 		return PASS;
-	}
 	__s32 index = answer ? NONE : find_vip6(&m.target);
 	if (index == NONE)
 		return PASS;
