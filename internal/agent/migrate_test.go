@@ -44,6 +44,27 @@ func TestSimultaneousLiveMigration(t *testing.T) {
 	}
 }
 
+const delivered = `cluster: shop
+secret_file: secret.key
+hosts:
+{{- range .Hosts}}
+  {{.Name}}: {address: {{.Address}}}
+{{- end}}
+vips:
+  web: {address: {{.VIP}}, delivery: %s, rules: [{ports: [7]}]}
+`
+
+// With a cluster MAC nobody has to be told a new port: the switch never learns it.
+func TestSimultaneousLiveMigrationWithClusterMACs(t *testing.T) {
+	for _, mode := range []string{"unicast", "multicast", "igmp"} {
+		t.Run(mode, func(t *testing.T) {
+			l := farm(t, fmt.Sprintf(delivered, mode))
+			migrate(t, l, true, time.Second)
+			healthyAfterMigration(t, l)
+		})
+	}
+}
+
 // migrate freezes all hosts, moves their ports, and lets them go on. Service has to be back within a second.
 func migrate(t *testing.T, l *lab.Lab, far bool, pause time.Duration) {
 	t.Helper()
