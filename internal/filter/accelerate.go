@@ -159,7 +159,9 @@ func (f *Filter) earlyProgram() (*ebpf.Program, error) {
 		return nil, err
 	}
 	spec.Maps[filterMapSlots].MaxEntries = f.maps[filterMapSlots].MaxEntries()
-	all, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: f.maps})
+	shared := maps.Clone(f.maps) // the filter has maps that the accelerator has no use for
+	maps.DeleteFunc(shared, func(name string, _ *ebpf.Map) bool { return spec.Maps[name] == nil })
+	all, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
 	if err != nil {
 		return nil, fmt.Errorf("%w: load accelerator: %w (Linux 5.18 or later is needed)", ErrNotAccelerated, err)
 	}
