@@ -105,6 +105,7 @@ func (b *bench) anyState(t *rapid.T) {
 func TestWhatIsDroppedEarly(t *testing.T) {
 	own, other, nobodys := word(0, no, no, slotOwn), word(1, no, no, 0), word(no, no, no, 0)
 	later := func(p *packet) { p.fragment = 185 }
+	all := newBench(t)
 	for _, c := range []struct {
 		name   string
 		slot   uint32
@@ -138,7 +139,7 @@ func TestWhatIsDroppedEarly(t *testing.T) {
 		{"malformed", own, false, fromClient(set(offTCP+12, 4<<4)), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t)
+			b := all.again(t)
 			b.setup(multiMAC)
 			b.loadEarly()
 			b.slot(c.slot)

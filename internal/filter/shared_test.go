@@ -17,6 +17,7 @@ var uniMAC = net.HardwareAddr{2, 0xbf, 10, 9, 0, 100}
 func TestFramesToTheClusterMAC(t *testing.T) {
 	const me, one, two = 0, 1, 2
 	own, other := word(me, no, no, slotOwn), word(one, no, no, 0)
+	all := newBench(t)
 	for _, c := range []struct {
 		name   string
 		slot   uint32
@@ -54,7 +55,7 @@ func TestFramesToTheClusterMAC(t *testing.T) {
 	} {
 		for _, mac := range []net.HardwareAddr{multiMAC, uniMAC} {
 			t.Run(c.name+" to "+mac.String(), func(t *testing.T) {
-				b := newBench(t)
+				b := all.again(t)
 				b.setup(uniMAC, multiMAC)
 				b.slot(c.slot)
 				if c.lapsed {
