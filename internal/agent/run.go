@@ -52,13 +52,11 @@ func Run(ctx context.Context, o Options) error {
 	signal.Notify(hangups, syscall.SIGHUP) // before the agent works and after, it would end the process and undo nothing
 	defer signal.Stop(hangups)
 	warn(o.Config, o.Log)
-	scheduling := hurry(o.Config.Heartbeat.Interval, o.Log)
 	discreet(o.Log)
 	h, err := newHost(o, member.ID(self))
 	if err != nil {
 		return errors.Join(err, undo(o.RunDir, o.Log))
 	}
-	h.scheduling = scheduling
 	return h.run(ctx, server, hangups)
 }
 
@@ -87,6 +85,9 @@ func newHost(o Options, self member.ID) (*host, error) {
 	if err := h.openSystem(); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
+	// After the filter is loaded, which takes the kernel's verifier longer than a thread in real time may go without sleep; before the guard,
+	// which is scheduled as its agent is.
+	h.scheduling = hurry(o.Config.Heartbeat.Interval, o.Log)
 	h.shares = newShares(self, o.Config, rank(o.Config), nil)
 	h.watchStanding()
 	h.scanner = newScanner(h.connections, filter.Abort, filter.SyncookiesSent, h.filter, h.scanned)

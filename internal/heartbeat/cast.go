@@ -275,8 +275,13 @@ func indexOf(device string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find interface %s: %w", device, err)
 	}
+	return upIndex(link)
+}
+
+// upIndex is the index of an interface that is not switched off.
+func upIndex(link *net.Interface) (int, error) {
 	if link.Flags&net.FlagUp == 0 {
-		return 0, fmt.Errorf("interface %s is switched off", device)
+		return 0, fmt.Errorf("interface %s is switched off", link.Name)
 	}
 	return link.Index, nil
 }

@@ -2,6 +2,7 @@ package heartbeat
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -107,7 +108,11 @@ func (g *Networks) Look() {
 func (n *one) interfaceIndex() (int, error) {
 	if n.followed == nil {
 		if index, ok := indexWith(n.local); ok {
-			return index, nil
+			link, err := net.InterfaceByIndex(index)
+			if err != nil {
+				return 0, fmt.Errorf("find interface %d: %w", index, err)
+			}
+			return upIndex(link)
 		}
 	}
 	return indexOf(n.Interface)
