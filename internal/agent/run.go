@@ -98,17 +98,22 @@ func newHost(o Options, self member.ID) (*host, error) {
 	h.keepOwn()
 	h.fillSlots()
 	h.attributes = h.offered(o.Config, h.checks.running)
-	h.machine = member.New(member.Params{
-		Self: self, Boot: h.boot, Hosts: len(o.Config.Hosts),
-		Timing:    member.Timing{Interval: o.Config.Heartbeat.Interval, Tolerance: o.Config.Heartbeat.Tolerance, Lease: o.Config.Heartbeat.Lease},
-		HighEpoch: h.loadEpoch(), Config: configID(o.Config), Attrs: h.attributes,
-		Witnesses: electorate(o.Config).Witnesses, Electors: electorate(o.Config),
-	}, time.Now())
+	h.machine = h.newMachine()
 	if h.guard, err = guard.Start(h.opt.Guard, h.will(), h.log); err != nil {
 		return nil, errors.Join(err, h.abandon())
 	}
 	h.watchOverrides()
 	return h, nil
+}
+
+// newMachine is the membership of a host that has just started, and offers what h.attributes say.
+func (h *host) newMachine() *member.Machine {
+	return member.New(member.Params{
+		Self: h.self, Boot: h.boot, Hosts: len(h.config.Hosts),
+		Timing:    member.Timing{Interval: h.config.Heartbeat.Interval, Tolerance: h.config.Heartbeat.Tolerance, Lease: h.config.Heartbeat.Lease},
+		HighEpoch: h.loadEpoch(), Config: configID(h.config), Attrs: h.attributes,
+		Witnesses: electorate(h.config).Witnesses, Electors: electorate(h.config),
+	}, time.Now())
 }
 
 // abandon lets go of what newHost had opened; the caller undoes what it had changed.
