@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -97,7 +98,7 @@ func newContest(ctx context.Context) (*contest, error) {
 	for _, h := range l.Hosts() {
 		f.agents[h.Name()] = api.New(h.RunDir())
 		if err == nil {
-			_, err = h.Spawn("answer", self, answerCommand, fmt.Sprintf(":%d", webPort))
+			_, err = h.Spawn("answer", self, answerCommand, strconv.Itoa(webPort))
 		}
 		if err == nil {
 			_, err = h.Spawn("iperf3", "iperf3", "-s", "-p", fmt.Sprint(bulkPort))

@@ -59,8 +59,12 @@ func (l *Lab) buildSwitch() error {
 	}
 	return l.sw.do(func() error {
 		// The switch itself says nothing: no router solicitations from the bridge or its ports.
-		quiet("/proc/sys/net/ipv6/conf/all/disable_ipv6")
-		quiet("/proc/sys/net/ipv6/conf/default/disable_ipv6")
+		tune("ipv6/conf/all/disable_ipv6", "1")
+		tune("ipv6/conf/default/disable_ipv6", "1")
+		// Nor is it a firewall: where the kernel hands bridged frames to iptables, each would cost what no switch takes.
+		for _, table := range []string{"iptables", "ip6tables", "arptables"} {
+			tune("bridge/bridge-nf-call-"+table, "0")
+		}
 		for network := range l.networks + 1 {
 			if err := addBridge(bridgeOf(network)); err != nil {
 				return err
@@ -73,8 +77,8 @@ func (l *Lab) buildSwitch() error {
 	})
 }
 
-// quiet turns IPv6 off; a kernel without IPv6 is quiet anyway.
-func quiet(path string) { _ = os.WriteFile(path, []byte("1"), 0o644) }
+// tune sets a parameter of the network. A kernel that does not have it does not do what it is about either.
+func tune(name, value string) { _ = os.WriteFile("/proc/sys/net/"+name, []byte(value), 0o644) }
 
 // addBridge makes a bridge without spanning tree, so that a port forwards from the moment that it is up, and without
 // multicast snooping, which would lose group traffic while nobody asks for memberships.
