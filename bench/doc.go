@@ -4,8 +4,7 @@
 // says which there are. Each row builds a lab of real agents of bin/muster, does something to it under load and looks at
 // what clients and agents saw. A figure is a number of measurements with its median and range, beside what is wanted of
 // it. The result of each row is kept in bench/results.json, and the page is made of what is kept there: a row measured
-// alone replaces its own part and nothing else. Results of another machine or kernel are thrown away, for figures of two machines
-// do not belong in one table.
+// alone replaces its own part and nothing else. Whatever is compared is measured within a row, and so on one machine, which the page names.
 //
 // Rivals are started on the same hosts as Muster and get the same faults: corosync as Debian has it, memberlist as a library, which this
 // program runs itself when its first argument is `memberlist`. What each of them says about its members is read from its log,

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is where something was measured. Results of different machines are never mixed.
+// machine is where something was measured.
 type machine struct {
 	CPU        string `json:"cpu"`
 	Cores      int    `json:"cores"`

@@ -108,14 +108,14 @@ func (b *bench) one(ctx context.Context, r row, here machine) (result, error) {
 		return result{}, err
 	}
 	done := result{Row: r.name, Commit: commit(), Date: began.UTC().Truncate(time.Second),
-		Took: time.Since(began).Round(time.Second).Seconds(), Figures: figures}
+		Took: time.Since(began).Round(time.Second).Seconds(), Machine: here, Figures: figures}
 	if err := printTable(b.out, figures); err != nil {
 		return done, err
 	}
 	if b.repeat != 0 {
 		return done, nil
 	}
-	return done, keep(resultsPath, pagePath, here, done)
+	return done, keep(resultsPath, pagePath, done)
 }
 
 // times is how often to repeat something.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -26,36 +27,42 @@ func printTable(w io.Writer, figures []figure) error {
 // makePage makes docs/benchmarks.md of what is known.
 func makePage(all results, list []row) []byte {
 	var page bytes.Buffer
-	m := all.Machine
-	fmt.Fprintf(&page, `# Measured figures
+	page.WriteString(`# Measured figures
 
-Written by `+"`make bench`"+` (root; keepalived, corosync, stress-ng, iperf3, wrk, haproxy and iptables from Debian). Every figure was measured in a lab of real agents on
+Written by ` + "`make bench`" + ` (root; keepalived, corosync, stress-ng, iperf3, wrk, haproxy and iptables from Debian). Every figure was measured in a lab of real agents on
 one machine: three hosts and a client, or as many as the row says, each a network namespace on a Linux bridge, all on the same processor cores. Figures on
 real hosts are better where the cores are shared here, and worse by what a real network takes.
 
-| | |
-|---|---|
-| processor | %s, %d cores |
-| memory | %d MB |
-| kernel | %s |
-| tools | %s; %s; %s; %s; %s |
-
-A figure with nothing in *wanted* is reported and judged by nobody. *min* and *max* are of all *n* measurements: none is left out.
-`, m.CPU, m.Cores, m.MemoryMB, m.Kernel, m.Go, m.Keepalived, m.StressNG, m.Corosync, m.Memberlist)
+`)
+	machines := all.machines(list)
+	writeMachines(&page, machines)
+	page.WriteString(`
+What is compared was measured in one run on one machine; each row says when and on which. A figure with nothing in *wanted* is reported and judged by nobody.
+*min* and *max* are of all *n* measurements: none is left out.
+`)
 	for _, r := range list {
-		writeRow(&page, r, all.Rows)
+		writeRow(&page, r, all.Rows, machines)
 	}
 	return page.Bytes()
 }
 
-func writeRow(page *bytes.Buffer, r row, known map[string]result) {
+func writeMachines(page *bytes.Buffer, machines []machine) {
+	page.WriteString("| machine | processor | memory | kernel | tools |\n|---|---|---|---|---|\n")
+	for i, m := range machines {
+		tools := []string{m.Go, m.Keepalived, m.StressNG, m.Corosync, m.Memberlist}
+		fmt.Fprintf(page, "| %d | %s, %d cores | %d MB | %s | %s |\n", i+1, m.CPU, m.Cores, m.MemoryMB, m.Kernel, strings.Join(tools, "; "))
+	}
+}
+
+func writeRow(page *bytes.Buffer, r row, known map[string]result, machines []machine) {
 	fmt.Fprintf(page, "\n## %s\n\n%s\n\n", r.title, r.about)
 	done, ok := known[r.name]
 	if !ok {
-		fmt.Fprintf(page, "`make bench BENCH=%s`: not measured on this machine yet.\n", r.name)
+		fmt.Fprintf(page, "`make bench BENCH=%s`: not measured yet.\n", r.name)
 		return
 	}
-	fmt.Fprintf(page, "`make bench BENCH=%s`, commit %s, %s, %.0f s\n\n", r.name, done.Commit, done.Date.Format("2006-01-02 15:04 UTC"), done.Took)
+	fmt.Fprintf(page, "`make bench BENCH=%s`, commit %s, %s, %.0f s, machine %d\n\n", r.name, done.Commit, done.Date.Format("2006-01-02 15:04 UTC"), done.Took,
+		slices.Index(machines, done.Machine)+1)
 	fmt.Fprintf(page, "| %s |\n|%s\n", strings.Join(columns[:], " | "), strings.Repeat("---|", len(columns)))
 	for _, f := range done.Figures {
 		cells := f.cells()

@@ -32,26 +32,26 @@ func TestRowNamesAreUnique(t *testing.T) {
 	}
 }
 
-func TestKeepReplacesOneRowAndForgetsOtherMachines(t *testing.T) {
+func TestKeepReplacesOneRowAndNamesItsMachine(t *testing.T) {
 	dir := t.TempDir()
 	path, page := filepath.Join(dir, "results.json"), filepath.Join(dir, "page.md")
-	here := machine{CPU: "one", Kernel: "6.1"}
-	done := func(row string, value int) result {
-		return result{Row: row, Commit: "c0ffee", Date: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Figures: []figure{counts("broken", value).most(0)}}
+	here, there := machine{CPU: "one", Kernel: "6.1"}, machine{CPU: "two", Kernel: "6.1"}
+	done := func(row string, on machine, value int) result {
+		return result{Row: row, Commit: "c0ffee", Date: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Machine: on, Figures: []figure{counts("broken", value).most(0)}}
 	}
 	steps := []struct {
-		machine machine
-		done    result
-		has     []string
-		hasNot  []string
+		done   result
+		has    []string
+		hasNot []string
 	}{
-		{here, done("cut", 0), []string{"| broken | 0 | 1 | 0 | 0 | 0 | met |", "`make bench BENCH=cut`, commit c0ffee, 2026-01-02 03:04 UTC", "`make bench BENCH=kill`: not measured"}, nil},
-		{here, done("kill", 7), []string{"| met |", "**MISSED**"}, nil},
-		{here, done("kill", 0), []string{"| met |"}, []string{"MISSED"}},
-		{machine{CPU: "two", Kernel: "6.1"}, done("kill", 0), []string{"`make bench BENCH=cut`: not measured", "two"}, []string{"BENCH=cut`, commit"}},
+		{done("cut", here, 0), []string{"| broken | 0 | 1 | 0 | 0 | 0 | met |", "`make bench BENCH=cut`, commit c0ffee, 2026-01-02 03:04 UTC, 0 s, machine 1", "`make bench BENCH=kill`: not measured"}, nil},
+		{done("kill", here, 7), []string{"| met |", "**MISSED**", "| 1 | one, 0 cores |"}, []string{"| 2 |"}},
+		{done("kill", here, 0), []string{"| met |"}, []string{"MISSED"}},
+		{done("kill", there, 0), []string{"BENCH=cut`, commit c0ffee, 2026-01-02 03:04 UTC, 0 s, machine 1", "BENCH=kill`, commit c0ffee, 2026-01-02 03:04 UTC, 0 s, machine 2", "| 2 | two, 0 cores |"}, nil},
+		{done("cut", there, 0), []string{"BENCH=cut`, commit c0ffee, 2026-01-02 03:04 UTC, 0 s, machine 1", "| 1 | two, 0 cores |"}, []string{"| 2 |", "| one,"}},
 	}
 	for _, step := range steps {
-		if err := keep(path, page, step.machine, step.done); err != nil {
+		if err := keep(path, page, step.done); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(page)
@@ -72,7 +72,7 @@ func TestKeepReplacesOneRowAndForgetsOtherMachines(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := keep(path, page, here, done("cut", 0)); err == nil {
+	if err := keep(path, page, done("cut", here, 0)); err == nil {
 		t.Error("damaged results were overwritten")
 	}
 }

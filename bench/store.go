@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type result struct {
 	Commit  string    `json:"commit"`
 	Date    time.Time `json:"date"`
 	Took    float64   `json:"took_seconds"`
+	Machine machine   `json:"machine"`
 	Figures []figure  `json:"figures"`
 }
 
@@ -28,19 +30,31 @@ func (r result) missed() []string {
 	return names
 }
 
-// results are those of one machine.
+// results are the newest of each row. Whatever is compared is in one row, and so of one machine.
 type results struct {
-	Machine machine           `json:"machine"`
-	Rows    map[string]result `json:"rows"`
+	Rows map[string]result `json:"rows"`
+}
+
+// machines are those that the rows were measured on, in the order of the rows.
+func (r results) machines(list []row) (all []machine) {
+	for _, row := range list {
+		if done, ok := r.Rows[row.name]; ok && !slices.Contains(all, done.Machine) {
+			all = append(all, done.Machine)
+		}
+	}
+	return all
 }
 
 // keep puts a result in place of the row's earlier one and writes the page anew.
-func keep(path, page string, here machine, done result) error {
+func keep(path, page string, done result) error {
 	all, err := readResults(path)
 	if err != nil {
 		return err
 	}
-	all.put(here, done)
+	if all.Rows == nil {
+		all.Rows = make(map[string]result)
+	}
+	all.Rows[done.Row] = done
 	data, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		return fmt.Errorf("encode results: %w", err)
@@ -56,14 +70,6 @@ func writePage(page string, all results) error {
 		return fmt.Errorf("write page: %w", err)
 	}
 	return nil
-}
-
-// put adds a result. Those of another machine go.
-func (r *results) put(here machine, done result) {
-	if r.Machine != here || r.Rows == nil {
-		r.Machine, r.Rows = here, make(map[string]result)
-	}
-	r.Rows[done.Row] = done
 }
 
 func readResults(path string) (results, error) {

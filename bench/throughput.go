@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -14,18 +15,22 @@ import (
 )
 
 const (
-	throughputRounds  = 3
+	throughputRounds  = 5
 	throughputClients = 8 // so many addresses that some belong to the director and some do not; the last is HAProxy's machine
 	throughputSpan    = 3 * time.Second
+	bulkSpan          = 2 * time.Second
 	webPort, bulkPort = 8080, 5201
+	line              = "5gbit" // what a card sends, where a card and not the processors is to be the bound
 )
 
 func throughputRow() row {
 	return row{"throughput", "Throughput and cost beside a plain host, HAProxy and xt_cluster", `One client and three hosts on one bridge, all on the processors of one machine, which is what
-bounds every figure. Bulk: one TCP connection of iperf3 for 3 s, to the VIP (by a client that the director owns, and by one whose packets it forwards) and each way. Connections:
-wrk with 32 at a time, each request one connection, answered by the smallest server. CPU is what all processors did meanwhile without wrk itself and without
+bounds every figure: where two hosts have to take a frame in that would be on machines of their own, both do it at the expense of the sender. Bulk: one TCP connection
+of iperf3 for 2 s each way, to the VIP (by a client that the director owns, and by one whose packets it forwards), and just before by the same client to a host's own address, which is
+*plain*. *On a line* the client's card sends 5 Gbit/s (tbf), so that it is the bound, as a real card is. Connections: wrk with 32 at a time, each request one
+connection, answered by a server of four system calls, so that the way to it is most of the cost. CPU is what all processors did meanwhile without wrk itself and without
 what they do at rest, for each request: hosts, bridge and balancer together. HAProxy runs in TCP mode in a namespace of its own; xt_cluster on the hosts themselves (one client
-address has one host there). All are measured in turn, three times.`, runThroughput}
+address has one host there). All are measured in turn, five times.`, runThroughput}
 }
 
 // throughputConfig has no check, so that nothing but the load takes processor time.
@@ -54,6 +59,7 @@ type contest struct {
 type arm struct {
 	name    string
 	bulk    *lab.Node  // who sends in bulk; nil: not measured
+	upOnly  bool       // not the way back
 	to      netip.Addr // the address that clients use
 	web     bool       // connections are measured
 	before  func(context.Context) error
@@ -61,8 +67,8 @@ type arm struct {
 	results armResults
 }
 
-// armResults has a value for each round.
-type armResults struct{ up, down, rate, cpu []float64 }
+// armResults has a value for each round. The plain ones are of the same client, a moment before.
+type armResults struct{ up, down, plainUp, plainDown, rate, cpu []float64 }
 
 func runThroughput(ctx context.Context, b *bench) (figures []figure, err error) {
 	c, err := newContest(ctx)
@@ -132,11 +138,14 @@ func (c *contest) arms(ctx context.Context) ([]arm, error) {
 			return errors.Join(c.edit(ctx, "delivery: "+from, "delivery: "+to), pause(ctx, settle))
 		}
 	}
+	igmp, directed := mode("directed", "igmp"), mode("igmp", "directed")
 	return []arm{
-		{name: "plain", bulk: c.Client(1), to: c.Host("a").Address(), web: true},
+		{name: "plain", to: c.plain(), web: true},
 		{name: "directed", bulk: local, to: vip, web: true},
 		{name: "directed, forwarded", bulk: forwarded, to: vip},
-		{name: "igmp", bulk: local, to: vip, web: true, before: mode("directed", "igmp"), after: mode("igmp", "directed")},
+		{name: "directed, forwarded, on a line", bulk: forwarded, upOnly: true, to: vip, before: limit(forwarded), after: unlimit(forwarded)},
+		{name: "igmp", bulk: local, to: vip, web: true, before: igmp, after: directed},
+		{name: "igmp, on a line", bulk: local, upOnly: true, to: vip, before: both(igmp, limit(local)), after: both(unlimit(local), directed)},
 		{name: "HAProxy", bulk: c.Client(1), to: proxy.Address(), web: true},
 		{name: "xt_cluster", bulk: c.Client(1), to: clusterAddress(), web: true, before: c.startXTCluster, after: c.stopXTCluster},
 	}, nil
@@ -166,6 +175,9 @@ func (c *contest) senders(ctx context.Context) (local, forwarded *lab.Node, err 
 	return local, forwarded, nil
 }
 
+// plain is the address of a host as it is without Muster.
+func (c *contest) plain() netip.Addr { return c.Host("a").Address() }
+
 // measure adds a round to an arm.
 func (c *contest) measure(ctx context.Context, a *arm) error {
 	if a.before != nil {
@@ -173,15 +185,8 @@ func (c *contest) measure(ctx context.Context, a *arm) error {
 			return err
 		}
 	}
-	for _, way := range []struct {
-		reverse bool
-		values  *[]float64
-	}{{false, &a.results.up}, {true, &a.results.down}} {
-		gbits, err := bulk(ctx, a.bulk, a.to, way.reverse)
-		if err != nil {
-			return err
-		}
-		*way.values = append(*way.values, gbits)
+	if err := c.measureBulk(ctx, a); err != nil {
+		return err
 	}
 	if a.web {
 		rate, cpu, err := c.connections(ctx, a.to)
@@ -196,10 +201,40 @@ func (c *contest) measure(ctx context.Context, a *arm) error {
 	return nil
 }
 
-func (r armResults) newest() string {
-	text := fmt.Sprintf("%.2f Gbit/s up, %.2f down", r.up[len(r.up)-1], r.down[len(r.down)-1])
-	if n := len(r.rate); n > 0 {
-		text += fmt.Sprintf(", %.0f connections/s, %.1f µs of CPU for each", r.rate[n-1], r.cpu[n-1])
+// measureBulk goes each way to a host's own address and then to the arm's: whatever the machine does besides meets both.
+func (c *contest) measureBulk(ctx context.Context, a *arm) error {
+	if a.bulk == nil {
+		return nil
 	}
-	return text
+	for _, way := range []struct {
+		to      netip.Addr
+		reverse bool
+		values  *[]float64
+	}{
+		{c.plain(), false, &a.results.plainUp}, {a.to, false, &a.results.up},
+		{c.plain(), true, &a.results.plainDown}, {a.to, true, &a.results.down},
+	} {
+		if way.reverse && a.upOnly {
+			continue
+		}
+		gbits, err := bulk(ctx, a.bulk, way.to, way.reverse)
+		if err != nil {
+			return err
+		}
+		*way.values = append(*way.values, gbits)
+	}
+	return nil
+}
+
+func (r armResults) newest() string {
+	var said []string
+	for _, v := range []struct {
+		format string
+		values []float64
+	}{{"%.2f Gbit/s up", r.up}, {"%.2f plain", r.plainUp}, {"%.2f down", r.down}, {"%.2f plain", r.plainDown}, {"%.0f connections/s", r.rate}, {"%.1f µs of CPU for each", r.cpu}} {
+		if n := len(v.values); n > 0 {
+			said = append(said, fmt.Sprintf(v.format, v.values[n-1]))
+		}
+	}
+	return strings.Join(said, ", ")
 }

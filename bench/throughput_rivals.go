@@ -74,6 +74,27 @@ func (c *contest) stopXTCluster(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// limit gives a node's card a line that is slower than the machine.
+func limit(n *lab.Node) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return run(ctx, n, "tc qdisc add dev eth0 root tbf rate "+line+" burst 1mb latency 10ms")
+	}
+}
+
+func unlimit(n *lab.Node) func(context.Context) error {
+	return func(ctx context.Context) error { return run(ctx, n, "tc qdisc del dev eth0 root") }
+}
+
+// both does one thing after another, the second only if the first is done.
+func both(first, second func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := first(ctx); err != nil {
+			return err
+		}
+		return second(ctx)
+	}
+}
+
 // run runs commands on a node, up to the first that fails.
 func run(ctx context.Context, node *lab.Node, commands ...string) error {
 	for _, command := range commands {
