@@ -18,6 +18,7 @@ type journal struct {
 
 	offset int64
 	said   []membership // oldest first
+	pauses []standstill // Muster's own, oldest first
 }
 
 // look reads what has been written since the last look, whole lines only.
@@ -40,7 +41,10 @@ func (j *journal) look() error {
 		if err != nil {
 			return fmt.Errorf("read log of %s: %w", j.host, err)
 		}
-		if !m.at.IsZero() {
+		switch {
+		case m.stood.lasted > 0:
+			j.pauses = append(j.pauses, m.stood)
+		case !m.at.IsZero():
 			slices.Sort(m.members)
 			j.said = append(j.said, m)
 		}
@@ -63,14 +67,20 @@ func (m membership) are(names []string) bool {
 	return slices.Equal(m.members, slices.Sorted(slices.Values(names)))
 }
 
+// removal is a host that was a member no more from a time on.
+type removal struct {
+	host string
+	at   time.Time
+}
+
 // removals are the members that the host took out of its membership after a time, once for each time that it did.
-func (j *journal) removals(after time.Time) (removed []string) {
+func (j *journal) removals(after time.Time) (removed []removal) {
 	var before []string
 	for _, m := range j.said {
 		if m.at.After(after) {
 			for _, name := range before {
 				if !slices.Contains(m.members, name) {
-					removed = append(removed, name)
+					removed = append(removed, removal{name, m.at})
 				}
 			}
 		}

@@ -20,6 +20,9 @@ type rival struct {
 	cuts     int           // of power, to measure its detection
 	goal     float64       // milliseconds in which it is to notice one; 0: nobody's
 	patience time.Duration // the longest that a change of membership takes
+
+	// detection is how long a host may be silent; 0: that is not known, or not one time.
+	detection time.Duration
 }
 
 // reader reads a line of a rival's log on some hosts. It gives who is a member from then on, or a zero time if the line is about
@@ -29,7 +32,14 @@ type reader func(line string, hosts []string) (membership, error)
 // membership is what a host said that it had agreed with others, or thought by itself.
 type membership struct {
 	at      time.Time
-	members []string // sorted
+	members []string   // sorted
+	stood   standstill // instead: the host says that it did nothing for a while
+}
+
+// standstill is a time in which a host's own timer did not run.
+type standstill struct {
+	until  time.Time
+	lasted time.Duration
 }
 
 // lookInterval is the time between two looks at logs. It delays the next step and no figure: those are of the times in the logs.

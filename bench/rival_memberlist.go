@@ -104,5 +104,5 @@ func readMemberlist(line string, _ []string) (membership, error) {
 	if err != nil {
 		return membership{}, fmt.Errorf("%q has no time: %w", strings.TrimSpace(line), err)
 	}
-	return membership{time.Unix(0, ns), fields[1:]}, nil
+	return membership{at: time.Unix(0, ns), members: fields[1:]}, nil
 }

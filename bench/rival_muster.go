@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ vips:
 func musterRival(profile string) rival {
 	r := musterWith("Muster "+profile, "{profile: "+profile+"}")
 	r.cuts, r.goal = detectTimes, map[string]float64{"steady": steadyGoal, "fast": fastGoal}[profile]
+	r.detection = map[string]time.Duration{"steady": 15 * 20 * time.Millisecond, "fast": 8 * 5 * time.Millisecond}[profile]
 	return r
 }
 
@@ -39,22 +41,43 @@ func musterWith(name, heartbeat string) rival {
 		start: func(_ *lab.Lab, h *lab.Host) error { return h.Start() }, read: readMuster}
 }
 
-// readMuster finds the views in an agent's log. The line is written when the view is in use: agreed with all its members, and the
-// filter set to it.
+// musterEvent is a line of an agent's log.
+type musterEvent struct {
+	Time time.Time `json:"time"`
+	Msg  string    `json:"msg"`
+	Why  string    `json:"why"`
+}
+
+// stoodPattern is what an agent says of its own timer.
+var stoodPattern = regexp.MustCompile(`^our own timer was (\S+) late;`)
+
+// readMuster finds the views in an agent's log, and what it says of its own timer. The line about a view is written when the view is in use: agreed with
+// all its members, and the filter set to it.
 func readMuster(line string, _ []string) (membership, error) {
-	if !strings.Contains(line, `"view_installed"`) {
+	if !strings.Contains(line, `"view_installed"`) && !strings.Contains(line, `"stalled"`) {
 		return membership{}, nil
 	}
-	var event struct {
-		Time time.Time `json:"time"`
-		Msg  string    `json:"msg"`
-		Why  string    `json:"why"`
-	}
+	var event musterEvent
 	if err := json.Unmarshal([]byte(line), &event); err != nil {
 		return membership{}, fmt.Errorf("%q is no line of an agent: %w", line, err)
+	}
+	if event.Msg == "stalled" {
+		return readStalled(event)
 	}
 	if event.Msg != "view_installed" || event.Why == "" {
 		return membership{}, fmt.Errorf("%q names no members", line)
 	}
-	return membership{event.Time, strings.Split(event.Why, ", ")}, nil
+	return membership{at: event.Time, members: strings.Split(event.Why, ", ")}, nil
+}
+
+func readStalled(event musterEvent) (membership, error) {
+	found := stoodPattern.FindStringSubmatch(event.Why)
+	if found == nil {
+		return membership{}, fmt.Errorf("%q does not say how late the timer was", event.Why)
+	}
+	lasted, err := time.ParseDuration(found[1])
+	if err != nil {
+		return membership{}, fmt.Errorf("read how late the timer was: %w", err)
+	}
+	return membership{stood: standstill{until: event.Time, lasted: lasted}}, nil
 }

@@ -81,10 +81,48 @@ func TestJournal(t *testing.T) {
 		if ok != (step.first != 0) || ok && first.UnixNano() != step.first {
 			t.Errorf("after %q: all since %v, %v; want %d", step.written, first, ok, step.first)
 		}
-		removed := slices.Sorted(slices.Values(j.removals(after)))
+		var removed []string
+		for _, r := range j.removals(after) {
+			removed = append(removed, r.host)
+		}
+		slices.Sort(removed)
 		if strings.Join(removed, " ") != step.removed || j.changes(after) != step.changes {
 			t.Errorf("after %q: removed %v in %d changes, want %q in %d", step.written, removed, j.changes(after), step.removed, step.changes)
 		}
+	}
+}
+
+// TestStandingStill: who was removed while he himself did nothing for longer than the others wait was removed rightly.
+func TestStandingStill(t *testing.T) {
+	at := func(ms int) time.Time { return time.Date(2026, 1, 2, 3, 4, 0, ms*1e6, time.UTC) }
+	line := func(why string) string {
+		return `{"time":"2026-01-02T03:04:00.1Z","level":"INFO","msg":"stalled","host":"b","why":"` + why + `"}`
+	}
+	for _, tc := range []struct {
+		name, why, removed string
+		at                 int
+		want               bool
+	}{
+		{"removed meanwhile", "our own timer was 50ms late; nobody is accused for that time", "b", 95, true},
+		{"removed just after", "our own timer was 50ms late; nobody is accused for that time", "b", 110, true},
+		{"too short to be missed", "our own timer was 30ms late; nobody is accused for that time", "b", 95, false},
+		{"long before", "our own timer was 50ms late; nobody is accused for that time", "b", 10, false},
+		{"long after", "our own timer was 50ms late; nobody is accused for that time", "b", 300, false},
+		{"another host", "our own timer was 50ms late; nobody is accused for that time", "c", 95, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			said, err := readMuster(line(tc.why), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &match{rival: musterRival("fast"), logs: []*journal{{host: "a"}, {host: "b", pauses: []standstill{said.stood}}, {host: "c"}}}
+			if got := m.stoodStill(removal{tc.removed, at(tc.at)}); got != tc.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+	if _, err := readMuster(line("late"), nil); err == nil {
+		t.Error("a line that does not say how late is taken")
 	}
 }
 

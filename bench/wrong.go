@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,7 +30,7 @@ stress-ng keeps twice as many processor hogs as there are cores and the first ho
 for up to 200 ms, and so on. All rivals have the trouble at the same time, each on hosts of its own, for the *time* given (` + "`-for`" + `
 of ` + "`go run ./bench`" + `, a minute if not). *wrong removals* are the live hosts that some host took out of its membership, counted for each
 host that did and each time. Removals of the starved host are counted apart: who is silent for longer than a rival waits is rightly
-removed. *agreements* are how often hosts named their members anew, all hosts together: meanwhile corosync delivers nothing.`
+removed; so is a Muster host whose own log says meanwhile that its timer stood still for longer than the detection time, which a machine can do to it. *agreements* are how often hosts named their members anew, all hosts together: meanwhile corosync delivers nothing.`
 
 func wrongRow() row {
 	return row{"wrong", "Wrong removals, three hosts: Muster, corosync, memberlist", wrongAbout,
@@ -95,7 +96,7 @@ func (o ordeal) run(ctx context.Context, b *bench, hosts int) (figures []figure,
 		if err != nil {
 			return nil, err
 		}
-		b.say("%s, %s: %d wrong removals, %d of the starved host, %d agreements", o.name, m.rival.name, got.wrong, got.starved, got.agreements)
+		b.say("%s, %s: %d wrong removals, %d of a host that stood still, %d of the starved host, %d agreements", o.name, m.rival.name, got.wrong, got.still, got.starved, got.agreements)
 		figures = append(figures, o.figures(m.rival, got)...)
 	}
 	return figures, nil
@@ -116,23 +117,36 @@ func (o ordeal) trouble(ctx context.Context, all []*match, d time.Duration) erro
 }
 
 // removals are what a rival made of a trouble.
-type removals struct{ wrong, starved, agreements int }
+type removals struct{ wrong, starved, still, agreements int }
 
 func (o ordeal) count(m *match, from time.Time) (r removals, err error) {
 	for _, j := range m.logs {
 		if err := j.look(); err != nil {
 			return r, err
 		}
+		r.agreements += j.changes(from)
+	}
+	for _, j := range m.logs {
 		for _, removed := range j.removals(from) {
-			if o.starve && removed == m.logs[0].host {
+			switch {
+			case o.starve && removed.host == m.logs[0].host:
 				r.starved++
-			} else {
+			case m.stoodStill(removed):
+				r.still++
+			default:
 				r.wrong++
 			}
 		}
-		r.agreements += j.changes(from)
 	}
 	return r, nil
+}
+
+// stoodStill says whether a host was removed while its own timer stood still for longer than the others wait, by its own log.
+func (m *match) stoodStill(r removal) bool {
+	i := slices.IndexFunc(m.logs, func(j *journal) bool { return j.host == r.host })
+	return i >= 0 && slices.ContainsFunc(m.logs[i].pauses, func(p standstill) bool {
+		return p.lasted > m.rival.detection && r.at.After(p.until.Add(-p.lasted)) && r.at.Before(p.until.Add(p.lasted))
+	})
 }
 
 func (o ordeal) figures(r rival, got removals) []figure {
@@ -141,6 +155,9 @@ func (o ordeal) figures(r rival, got removals) []figure {
 		wrong = wrong.most(0)
 	}
 	list := []figure{wrong}
+	if r.detection > 0 {
+		list = append(list, counts(o.name+", "+r.name+": removals of a host that stood still", got.still))
+	}
 	if o.starve {
 		list = append(list, counts(o.name+", "+r.name+": removals of the starved host", got.starved))
 	}
