@@ -94,8 +94,10 @@ func lasting(so, counted time.Duration, is bool) time.Duration {
 	return so + counted
 }
 
-// stalled takes note that we have not been listening: nobody is accused for that, but nobody's old word counts as new either.
+// stalled takes note that we have not been listening: nobody is accused for that, but nobody's old word counts as new either. The others
+// have not heard us either, and may be about to put us out: one heartbeat more than usual, for the usual one may be lost.
 func (m *Machine) stalled(now time.Time, elapsed time.Duration) {
+	m.out.Send = true
 	for id := range m.peers {
 		m.peers[id].fresh = false
 	}

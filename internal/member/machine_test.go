@@ -330,9 +330,15 @@ func TestSilenceIsCountedInOwnTicks(t *testing.T) {
 	c.run(5)
 	c.now = c.now.Add(time.Minute)
 	m := c.machines[0]
-	m.Tick(c.now)
+	if out := m.Tick(c.now); !out.Send {
+		t.Error("after a minute's sleep: the others are not told at once, and again, that this host lives")
+	}
 	if p := m.Peer(1); !p.Heard || p.Silence > 2*testTiming.Interval {
 		t.Errorf("after a minute's sleep: heard %v, silence %v", p.Heard, p.Silence)
+	}
+	c.now = c.now.Add(testTiming.Interval)
+	if out := m.Tick(c.now); out.Send {
+		t.Error("a tick in time sends out of turn")
 	}
 	stalled := false
 	for _, e := range m.Events() {
