@@ -14,7 +14,7 @@ func aristaEOS() vendor {
 			return []string{fmt.Sprintf("arp %v %s arpa", t.Address, dots(t.mac))}, Unverified
 		},
 		table: func(r *Request, t target) ([]string, Trust) {
-			if t.mac[0]&1 == 0 {
+			if !t.multicast() {
 				return nil, ""
 			}
 			return []string{fmt.Sprintf("mac address-table static %s vlan %s interface %s", dots(t.mac), r.vlan(), r.ports(" "))}, Unverified
@@ -34,7 +34,7 @@ func aristaEOS() vendor {
 // how interfaces are named and whether they route.
 func dellPowerConnect() vendor {
 	group := func(r *Request, t target) ([]string, Trust) {
-		if t.mac[0]&1 == 0 {
+		if !t.multicast() {
 			return nil, ""
 		}
 		return []string{"bridge multicast filtering", "interface vlan " + r.vlan(),
@@ -74,7 +74,7 @@ func dellOS10() vendor {
 			return []string{in, fmt.Sprintf(" ip arp %v %s", t.Address, colons(t.mac))}, Unverified
 		},
 		table: func(r *Request, t target) ([]string, Trust) {
-			if t.mac[0]&1 == 0 {
+			if !t.multicast() {
 				return nil, ""
 			}
 			return []string{fmt.Sprintf("mac address-table static multicast %s vlan %s range %s", colons(t.mac), r.vlan(), r.ports(","))}, Unverified

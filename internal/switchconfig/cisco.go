@@ -15,7 +15,7 @@ func ciscoIOS() vendor {
 			return []string{fmt.Sprintf("arp %v %s ARPA", t.Address, dots(t.mac))}, Documented
 		},
 		table: func(r *Request, t target) ([]string, Trust) {
-			if t.mac[0]&1 == 0 {
+			if !t.multicast() {
 				return nil, "" // a unicast MAC has one port
 			}
 			return []string{fmt.Sprintf("mac address-table static %s vlan %s interface %s", dots(t.mac), r.vlan(), r.ports(" "))}, Documented
@@ -47,7 +47,7 @@ func ciscoNXOS() vendor {
 			return []string{in, fmt.Sprintf("  ip arp %v %s", t.Address, dots(t.mac))}, Unverified
 		},
 		table: func(r *Request, t target) ([]string, Trust) {
-			if t.mac[0]&1 == 0 {
+			if !t.multicast() {
 				return nil, ""
 			}
 			return []string{fmt.Sprintf("mac address-table multicast %s vlan %s interface %s", dots(t.mac), r.vlan(), r.ports(" "))}, Unverified
