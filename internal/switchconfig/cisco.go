@@ -39,8 +39,8 @@ func ciscoIOS() vendor {
 }
 
 // ciscoNXOS is Nexus. Sources: Cisco, "Configure Microsoft NLB on Nexus 7000" (document 116150, NX-OS 5.2 and later) for static ARP at the interface with a multicast MAC and for the lookup by
-// MAC, which both modes need; "Nexus 9000 VXLAN Configuration Guide", "Configuring TRM", for the querier in a VLAN's configuration; snooping is on (Nexus 7000 Multicast Routing Guide,
-// "Configuring IGMP Snooping"). That guide and 116150 (option 2A) name a static multicast MAC, but its line was not seen. Nor were lines of IPv6.
+// MAC, which both modes need; Nexus 9000 VXLAN Configuration Guide 10.3, "Configuring Tenant Routed Multicast", for the querier in a VLAN's configuration; snooping is on (Nexus 7000 Multicast
+// Routing Guide, "Configuring IGMP Snooping"). That guide and 116150 (option 2A) name a static multicast MAC, but its line was not seen. Nor were lines of IPv6.
 func ciscoNXOS() vendor {
 	lookup := func(r *Request) []string {
 		return []string{"vlan configuration " + r.vlan(), "  layer-2 multicast lookup mac"}

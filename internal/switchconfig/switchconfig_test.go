@@ -108,6 +108,19 @@ func TestModesThatNeedNothing(t *testing.T) {
 	}
 }
 
+// TestNotesOfASwitchThatCannotBeTold: where no line exists, the notes are all that there is.
+func TestNotesOfASwitchThatCannotBeTold(t *testing.T) {
+	for mode, want := range map[delivery.Mode]bool{delivery.Multicast: true, delivery.Unicast: false} {
+		a, err := For("hpe-aruba", Request{VIPs: []VIP{{"web", netip.MustParseAddr("10.77.0.100"), mode}}})
+		if err != nil || len(a.Sections) > 0 {
+			t.Fatalf("%v: %+v, %v", mode, a.Sections, err)
+		}
+		if got := slices.ContainsFunc(a.Notes, func(n string) bool { return strings.Contains(n, "sends to a cluster by igmp alone") }); got != want {
+			t.Errorf("%v: notes are %q", mode, a.Notes)
+		}
+	}
+}
+
 func TestHypervisors(t *testing.T) {
 	for _, name := range Hypervisors() {
 		a, err := On(name, everything())
