@@ -34,7 +34,7 @@ func linuxBridge() vendor {
 
 // routerPorts makes the hosts' ports those of multicast routers, for frames to a multicast MAC.
 func routerPorts(r *Request, t target) []string {
-	if t.mac[0]&1 == 0 {
+	if !t.multicast() {
 		return nil
 	}
 	if len(r.Ports) == 0 {

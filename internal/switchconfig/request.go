@@ -52,8 +52,8 @@ type Trust string
 // How far lines can be trusted.
 const (
 	Tested     Trust = "tested"       // carried out in this project's tests
-	Documented Trust = "documented"   // in the vendor's own documents, or shown by others on such a switch
-	Unverified Trust = "not verified" // of the form of the vendor's commands, neither tried nor compared word by word: try it first
+	Documented Trust = "documented"   // in the vendor's own documents, or shown by others on such a switch; of an entry, with a multicast MAC
+	Unverified Trust = "not verified" // of the form of the vendor's commands at best, and nobody says that they take such a MAC: try it first
 )
 
 // Hole is a word to be replaced.
@@ -117,6 +117,9 @@ type target struct {
 }
 
 func (t target) v6() bool { return t.Address.Is6() && !t.Address.Is4In6() }
+
+// multicast is true of a MAC that may have several ports, and that most routers take from no answer.
+func (t target) multicast() bool { return t.mac[0]&1 != 0 }
 
 // about is how a section's title names it.
 func (t target) about() string { return fmt.Sprintf("VIP %s, %v, %v", t.Name, t.Address, t.Mode) }

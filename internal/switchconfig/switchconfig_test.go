@@ -72,6 +72,41 @@ func TestSwitchLinesOfEveryVendor(t *testing.T) {
 	}
 }
 
+// TestPageSaysHowFarLinesCanBeTrusted: each cell of the table in docs/delivery.md begins with what the sections of its vendor say, or with none where there is no section.
+func TestPageSaysHowFarLinesCanBeTrusted(t *testing.T) {
+	page, err := os.ReadFile("../../docs/delivery.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := ": static entry of the router in the VLAN"
+	columns := []string{"VIP multicast, 10.77.0.100, multicast" + entry, "VIP igmp, 10.77.0.100, igmp" + entry, "VIP multicast, 10.77.0.100, multicast: MAC table",
+		"IGMP snooping", "MLD snooping", "VIP igmp6, 2001:db8::4d:64, igmp" + entry}
+	for _, name := range Vendors() {
+		_, row, ok := strings.Cut(string(page), "\n| `"+name+"`")
+		row, _, _ = strings.Cut(row, "\n")
+		cells := strings.Split(row, "|")
+		if !ok || len(cells) != len(columns)+2 {
+			t.Errorf("%s has no row with %d cells: %q", name, len(columns), row)
+			continue
+		}
+		a, err := For(name, everything())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, title := range columns {
+			want := "none"
+			for _, s := range a.Sections {
+				if strings.HasPrefix(s.Title, title) {
+					want = string(s.Trust)
+				}
+			}
+			if cell := strings.TrimSpace(cells[i+1]); !strings.HasPrefix(cell, want) {
+				t.Errorf("%s, %s: the page says %q, the lines are %s", name, title, cell, want)
+			}
+		}
+	}
+}
+
 // TestEveryHoleIsExplained: a word in angle brackets without an explanation helps nobody.
 func TestEveryHoleIsExplained(t *testing.T) {
 	for _, name := range Vendors() {
@@ -104,6 +139,19 @@ func TestModesThatNeedNothing(t *testing.T) {
 			if err != nil || len(a.Sections) > 0 || len(a.Fill) > 0 || len(a.Notes) != 1 || !strings.Contains(a.Notes[0], mode.String()+" (web, web6): needs nothing of a switch") {
 				t.Errorf("%v on %s: %+v, %v", mode, name, a, err)
 			}
+		}
+	}
+}
+
+// TestNotesOfASwitchThatCannotBeTold: where no line exists, the notes are all that there is.
+func TestNotesOfASwitchThatCannotBeTold(t *testing.T) {
+	for mode, want := range map[delivery.Mode]bool{delivery.Multicast: true, delivery.Unicast: false} {
+		a, err := For("hpe-aruba", Request{VIPs: []VIP{{"web", netip.MustParseAddr("10.77.0.100"), mode}}})
+		if err != nil || len(a.Sections) > 0 {
+			t.Fatalf("%v: %+v, %v", mode, a.Sections, err)
+		}
+		if got := slices.ContainsFunc(a.Notes, func(n string) bool { return strings.Contains(n, "sends to a cluster by igmp alone") }); got != want {
+			t.Errorf("%v: notes are %q", mode, a.Notes)
 		}
 	}
 }

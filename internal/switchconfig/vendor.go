@@ -2,6 +2,7 @@ package switchconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-ha/muster/internal/delivery"
@@ -19,7 +20,7 @@ type vendor struct {
 	snooping func(r *Request, v6 bool) (lines []string, trust Trust)
 	// member makes the hosts' ports members of a group, for switches that have to be told.
 	member func(r *Request, t target) (lines []string, trust Trust)
-	notes  []string // about the switch, where it is told anything
+	notes  []string // about the switch, where it is told anything or would have to be
 }
 
 // Vendors names all switches.
@@ -51,7 +52,7 @@ func (v *vendor) answer(r *Request) Answer {
 	for _, v6 := range []bool{false, true} {
 		if has(list, delivery.IGMP, v6) && v.snooping != nil {
 			lines, trust := v.snooping(r, v6)
-			a.section(snoopingTitle(r, v6), lines, trust)
+			a.section(snoopingTitle(r, v6, lines), lines, trust)
 		}
 	}
 	for _, t := range list {
@@ -65,12 +66,13 @@ func (v *vendor) answer(r *Request) Answer {
 		}
 	}
 	for _, t := range list {
-		if t.mac[0]&1 != 0 && v.neighbour != nil {
+		if t.multicast() && v.neighbour != nil {
 			lines, trust := v.neighbour(r, t)
 			a.section(t.about()+": static entry of the router in the VLAN", lines, trust)
 		}
 	}
-	if len(a.Sections) > 0 {
+	// A switch that cannot be told of a multicast MAC has no lines, and its notes say what that means.
+	if len(a.Sections) > 0 || slices.ContainsFunc(list, target.multicast) {
 		a.Notes = append(a.Notes, v.notes...)
 	}
 	a.fill()
@@ -83,10 +85,14 @@ func (a *Answer) section(title string, lines []string, trust Trust) {
 	}
 }
 
-func snoopingTitle(r *Request, v6 bool) string {
-	what := "IGMP snooping and querier"
+// snoopingTitle promises a querier only where a line makes one.
+func snoopingTitle(r *Request, v6 bool, lines []string) string {
+	what := "IGMP snooping"
 	if v6 {
-		what = "MLD snooping and querier"
+		what = "MLD snooping"
+	}
+	if slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "querier") }) {
+		what += " and querier"
 	}
 	return fmt.Sprintf("%s in VLAN %s", what, r.vlan())
 }
