@@ -19,7 +19,7 @@ demo: build
 # Go's cache of results, which does not know that tests build and run the program. CI also runs what a person would rather look at or
 # may have no C compiler for.
 test: lint $(if $(CI),demo race) fuzz
-	$(GO) test -count 1 -timeout 20m -p 1 ./...
+	$(GO) test -count 1 -timeout 30m -p 1 ./...
 
 # A smoke test that the targets still run and the known inputs still pass. FUZZTIME is go test's -fuzztime.
 fuzz:

@@ -20,9 +20,9 @@ const (
 // The page shows this function word for word.
 
 func TestAPowerCutMakesANewView(t *testing.T) {
+	l := up(t, lab.Options{Hosts: 3, Clients: 1, Binary: build(t)})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	l := up(t, lab.Options{Hosts: 3, Clients: 1, Binary: build(t)})
 	before := ready(ctx, t, l)
 	cut, err := l.Host("b").PowerCut()
 	if err != nil {
