@@ -196,10 +196,15 @@ func TestOneWayDeafness(t *testing.T) {
 // mustServe wants answers from exactly these hosts.
 func mustServe(t *testing.T, l *lab.Lab, hosts ...string) {
 	t.Helper()
-	eventually(t, patience, fmt.Sprintf("service by %v", hosts), func() error {
+	mustServeAt(t, l, target(7), hosts...)
+}
+
+func mustServeAt(t *testing.T, l *lab.Lab, to string, hosts ...string) {
+	t.Helper()
+	eventually(t, patience, fmt.Sprintf("service at %s by %v", to, hosts), func() error {
 		seen := map[string]bool{}
 		for range 40 {
-			name, err := greeting(l, 0, target(7))
+			name, err := greeting(l, 0, to)
 			if err != nil {
 				return err
 			}

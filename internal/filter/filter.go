@@ -98,7 +98,7 @@ func (f *Filter) load(spec *ebpf.CollectionSpec) error {
 		return err
 	}
 	if adopted != nil {
-		return pinMaps(f.pinDir, missing(f.maps, adopted))
+		return replacePins(f.pinDir, missing(f.maps, adopted))
 	}
 	for i := range f.slots.items {
 		f.slots.items[i].reset(Hash{})

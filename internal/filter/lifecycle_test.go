@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 )
 
@@ -342,4 +343,43 @@ func TestMapsOfAVersionWithoutQuorumsAreTakenOver(t *testing.T) {
 	}
 	h.do(h.f.Close)
 	h.reopen(o)
+}
+
+// An agent of a version with fewer reasons has pinned a smaller map of counters: everything but the counts is taken over.
+func TestMapsOfAVersionThatCountsLessAreTakenOver(t *testing.T) {
+	f, o := pinnedFarm(t, false)
+	h := f.hosts[0]
+	conns, _ := f.open(1)
+	pin := filepath.Join(o.PinDir, filterMapCounters)
+	slots := h.f.Slots(0)
+	h.do(h.f.Close)
+	if err := os.Remove(pin); err != nil {
+		t.Fatal(err)
+	}
+	smaller, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * uint32(Reasons-2), MaxEntries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(smaller.Pin(pin), smaller.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if counted := h.reopen(o); counted != (Counters{}) {
+			t.Errorf("counted before anything came: %v", counted)
+		}
+		h.configure(0, false)
+		if h.f.Slots(0) != slots || h.f.Lease() == 0 {
+			t.Error("what the agent before knew is lost")
+		}
+		h.do(h.f.Close)
+	}
+	h.reopen(o)
+	h.configure(0, false)
+	h.do(func() error { return h.f.Attach(h.ifindex) })
+	if n, err := broken(conns, "after"); n > 0 {
+		t.Errorf("%d broken: %v", n, err)
+	}
+	if f.open(1); f.counters(0).Of(AcceptNew) == 0 {
+		t.Error("the new programs count nothing")
+	}
 }

@@ -85,8 +85,13 @@ func loadPinned(dir string, spec *ebpf.CollectionSpec) (maps map[string]*ebpf.Ma
 		if err != nil {
 			return maps, fmt.Errorf("open pinned map %s: %w", name, err)
 		}
+		err = s.Compatible(m)
+		if name == filterMapCounters && err != nil {
+			m.Close()
+			continue // the agent before had other reasons to count; that they begin anew harms nobody
+		}
 		maps[name] = m
-		if err := s.Compatible(m); err != nil {
+		if err != nil {
 			return maps, fmt.Errorf("use pinned map %s: %w", name, err)
 		}
 	}
@@ -111,6 +116,16 @@ func pinMaps(dir string, maps map[string]*ebpf.Map) error {
 		}
 	}
 	return nil
+}
+
+// replacePins pins maps in the place of those that were not adopted, if there were any.
+func replacePins(dir string, maps map[string]*ebpf.Map) error {
+	for name := range maps {
+		if err := removePin(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return pinMaps(dir, maps)
 }
 
 // missing is the maps that are not among those adopted.

@@ -38,6 +38,11 @@ func (f *Filter) placeVIPs(want []VIP) []int {
 		}
 		places[i] = place
 	}
+	for place := range f.vips.items {
+		if !used[place] {
+			f.vips.items[place].take(nil) // nobody's group any more
+		}
+	}
 	return places
 }
 

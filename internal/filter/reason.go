@@ -43,6 +43,8 @@ const (
 	GuardND                        // a neighbour solicitation in the name of a VIP
 	TunnelStranger                 // came through the tunnel, and not from a host of the cluster for a VIP
 	TunnelClamped                  // the answer to a SYN was told how large a segment fits the tunnel
+	IGMPStranger                   // a stranger joins or leaves a VIP's group (passed, only counted)
+	MLDStranger                    // the same by IPv6
 
 	Reasons int = iota // how many there are
 )
@@ -54,7 +56,7 @@ var reasonNames = [Reasons]string{
 	"drop_malformed", "drop_frame", "drop_no_peer", "drop_loop", "drop_seen_by_others",
 	"arp_answered", "arp_ignored", "arp_conflict", "guard_reset", "guard_arp",
 	"nd_answered", "nd_ignored", "nd_conflict", "guard_nd",
-	"tunnel_stranger", "tunnel_clamped",
+	"tunnel_stranger", "tunnel_clamped", "igmp_stranger", "mld_stranger",
 }
 
 // String is the name for metrics and people.

@@ -54,7 +54,7 @@ static __always_inline int answer_arp(struct __sk_buff *skb, struct vip *vip, st
 }
 
 /* A neighbour that looks whether the VIP still is where it was asks the MAC that it knows: with a cluster MAC, every host. */
-static __always_inline int ingress_arp(struct __sk_buff *skb)
+static __noinline int ingress_arp(struct __sk_buff *skb)
 {
 	struct arp a;
 	if (!read_arp(skb, &a))

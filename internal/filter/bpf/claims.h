@@ -50,8 +50,8 @@ struct {
 } claims SEC(".maps");
 
 /*
- * What of the packet in hand is a claim, if anything. It is kept here and not on the stack, which is nearly used up, and told when the decision about
- * the packet has been made.
+ * What of the packet in hand is a claim, if anything. It is kept here and not on the stack, because who finds it and who tells it, when the decision about
+ * the packet has been made, are functions beside each other.
  */
 struct suspicion {
 	struct claim claim;

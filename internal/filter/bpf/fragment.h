@@ -39,26 +39,32 @@ static __always_inline bool may_share(void)
 	return __sync_fetch_and_add(&b->used, 1) < SHARES_AT_ONCE;
 }
 
-/* Sends a copy to each other host, from this host's address, and leaves the frame as it came. */
+/* Sends a copy to a host, if there is one, from this host's address. A function of its own: what it has on its stack would make each turn of a loop another. */
+static __noinline int share_with(struct __sk_buff *skb, struct vip *vip, __u32 id)
+{
+	struct mac_key key = { .ifindex = skb->ifindex, .id = id };
+	struct mac *to = bpf_map_lookup_elem(&macs, &key);
+	__u8 frame[2 * ETH_ALEN];
+	__u32 device = skb->ifindex;
+	if (to) {
+		__builtin_memcpy(frame, to->addr, ETH_ALEN);
+		__builtin_memcpy(frame + ETH_ALEN, vip->mac, ETH_ALEN);
+		if (bpf_skb_store_bytes(skb, 0, frame, sizeof(frame), 0))
+			return 0;
+	} else {
+		device = vip->flags & VIP_TUNNEL ? address_far(skb, id) : 0;
+	}
+	return device ? bpf_clone_redirect(skb, device, 0) : 0;
+}
+
+/* Sends a copy to each other host, and leaves the frame as it came. */
 static __always_inline void share(struct __sk_buff *skb, struct vip *vip)
 {
-	struct mac_key key = { .ifindex = skb->ifindex };
-	__u8 was[2 * ETH_ALEN], frame[2 * ETH_ALEN];
+	__u8 was[2 * ETH_ALEN];
 	if (vip->ifindex != skb->ifindex || bpf_skb_load_bytes(skb, 0, was, sizeof(was)))
 		return;
-	__builtin_memcpy(frame + ETH_ALEN, vip->mac, ETH_ALEN);
-	for (__u32 id = 0; id < MAX_HOSTS; id++) {
-		key.id = id;
-		struct mac *to = bpf_map_lookup_elem(&macs, &key);
-		if (!to) {
-			if (vip->flags & VIP_TUNNEL)
-				share_far(skb, id);
-			continue;
-		}
-		__builtin_memcpy(frame, to->addr, ETH_ALEN);
-		if (!bpf_skb_store_bytes(skb, 0, frame, sizeof(frame), 0))
-			bpf_clone_redirect(skb, skb->ifindex, 0);
-	}
+	for (__u32 id = 0; id < MAX_HOSTS; id++)
+		share_with(skb, vip, id);
 	bpf_skb_store_bytes(skb, 0, was, sizeof(was), 0);
 }
 

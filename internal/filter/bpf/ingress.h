@@ -219,7 +219,8 @@ static __always_inline __u32 decide(struct __sk_buff *skb, struct packet *p, __u
 	return UNTOUCHED;
 }
 
-static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, __u32 index)
+/* Has a frame of its own on the stack, as the other ways that a packet may take: together they would not fit. docs/design/0002-filter.md. */
+static __noinline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, __u32 index)
 {
 	struct vip *vip = bpf_map_lookup_elem(&vips, &index);
 	if (!vip)
@@ -243,15 +244,6 @@ static __always_inline int ingress_vip(struct __sk_buff *skb, struct iphdr *ip, 
 	if (fragment && verdict != UNTOUCHED)
 		keep_verdict(&d, verdict);
 	return verdict == UNTOUCHED ? PASS : act(skb, vip, p.all, verdict);
-}
-
-static __always_inline int ingress_ip4(struct __sk_buff *skb)
-{
-	struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
-	if (!ip)
-		return PASS;
-	__s32 index = find_vip(ip->daddr);
-	return index == NONE ? PASS : ingress_vip(skb, ip, index);
 }
 
 #endif

@@ -4,7 +4,6 @@
 #define MUSTER_INGRESS6_H
 
 #include "ingress.h"
-#include "nd.h"
 
 /*
  * How many extension headers are stepped over. RFC 8200, 4.1 knows four that come before the transport header and allows one of them
@@ -116,8 +115,9 @@ static __always_inline __u32 decide_fragment6(struct __sk_buff *skb, struct pack
 	return verdict;
 }
 
-static __always_inline int ingress_vip6(struct __sk_buff *skb, struct ipv6hdr *ip, struct packet *p, __u32 index)
+static __noinline int ingress_vip6(struct __sk_buff *skb, struct ipv6hdr *ip, __u32 index)
 {
+	struct packet packet = { .flow.client = address6(&ip->saddr), .flow.vip = address6(&ip->daddr) }, *p = &packet;
 	struct vip *vip = bpf_map_lookup_elem(&vips, &index);
 	if (!vip)
 		return PASS;
@@ -138,18 +138,6 @@ static __always_inline int ingress_vip6(struct __sk_buff *skb, struct ipv6hdr *i
 	else
 		verdict = decide6(skb, p, index, vip, c.next, end - c.at);
 	return verdict == UNTOUCHED ? PASS : act(skb, vip, p->all, verdict);
-}
-
-static __always_inline int ingress_ip6(struct __sk_buff *skb)
-{
-	struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
-	if (!ip)
-		return PASS;
-	if (ip->nexthdr == IPPROTO_ICMPV6 && is_nd(skb))
-		return then_claimed(skb, ingress_nd(skb));
-	struct packet p = { .flow.client = address6(&ip->saddr), .flow.vip = address6(&ip->daddr) };
-	__s32 index = find_vip6(&p.flow.vip);
-	return index == NONE ? PASS : ingress_vip6(skb, ip, &p, index);
 }
 
 #endif

@@ -131,7 +131,6 @@ static __always_inline int answer_nd(struct __sk_buff *skb, struct vip *vip, str
 	return bpf_redirect(skb->ifindex, 0);
 }
 
-/* Has a frame of its own on the stack: together with what IPv4 needs there it would not fit. */
 static __noinline int ingress_nd(struct __sk_buff *skb)
 {
 	struct ipv6hdr ip;

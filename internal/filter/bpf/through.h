@@ -27,9 +27,9 @@ static __always_inline int through_ip6(struct __sk_buff *skb)
 	struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
 	if (!ip)
 		return not_from_host();
-	struct packet p = { .flow.client = address6(&ip->saddr), .flow.vip = address6(&ip->daddr) };
-	__s32 index = find_vip6(&p.flow.vip);
-	return index == NONE ? not_from_host() : ingress_vip6(skb, ip, &p, index);
+	struct address to = address6(&ip->daddr);
+	__s32 index = find_vip6(&to);
+	return index == NONE ? not_from_host() : ingress_vip6(skb, ip, index);
 }
 
 static __always_inline int ingress_tunnel(struct __sk_buff *skb)

@@ -59,26 +59,18 @@ static __always_inline __u32 address_far(struct __sk_buff *skb, __u32 id)
 }
 
 /* Sends the frame on. */
-static __always_inline int forward_far(struct __sk_buff *skb, __u32 id, __u32 reason)
+static __noinline int forward_far(struct __sk_buff *skb, __u32 id, __u32 reason)
 {
 	__u32 device = address_far(skb, id);
 	count(device ? reason : DROP_NO_PEER);
 	return device ? bpf_redirect(device, 0) : TC_ACT_SHOT;
 }
 
-/* Sends a copy. */
-static __always_inline void share_far(struct __sk_buff *skb, __u32 id)
-{
-	__u32 device = address_far(skb, id);
-	if (device)
-		bpf_clone_redirect(skb, device, 0);
-}
-
 /*
  * Whether a packet that the device has unwrapped is from a host of the cluster: inside, its own MAC of the tunnel, which only hosts
  * are told and in secret; outside, its address; and the number of this cluster.
  */
-static __always_inline bool from_host(struct __sk_buff *skb)
+static __noinline bool from_host(struct __sk_buff *skb)
 {
 	struct tunnel *t = tunnel();
 	struct bpf_tunnel_key outer = {};
