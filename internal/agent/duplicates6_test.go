@@ -30,6 +30,7 @@ func behindBridge(t *testing.T, h *lab.Host) {
 func TestAStrangerThatClaimsAnIPv6VIPIsNamedAndContradicted(t *testing.T) {
 	l := machines(t, lab.Options{Hosts: 3, Clients: 2, Config: sixFarm})
 	b, thief, address := l.Host("b"), l.Client(2), lab.VIP6().Addr()
+	said := saidBy(t, l.Client(1), address, l.Hosts()...)
 	behindBridge(t, b)
 	if err := errors.Join(l.StartWeb(), l.StartAll()); err != nil {
 		t.Fatal(err)
@@ -37,7 +38,8 @@ func TestAStrangerThatClaimsAnIPv6VIPIsNamedAndContradicted(t *testing.T) {
 	ready(t, l)
 	serves := func() error { _, err := greeting(l, 0, target6(7)); return err }
 	eventually(t, patience, "service by IPv6", serves)
-	mac := nodeMAC(t, thief)
+	fellSilent(t, said)
+	mac, quiet := nodeMAC(t, thief), said.Load()
 	frames, err := vip.Announcements(address, mac, mac)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +63,13 @@ func TestAStrangerThatClaimsAnIPv6VIPIsNamedAndContradicted(t *testing.T) {
 	}
 	director := status(t, l.Host("a")).VIPs[1].Director
 	want := macOf(t, l.Host(director))
-	eventually(t, patience, "the client knows the director again", func() error {
+	eventually(t, atOnce, "contradicted", func() error {
+		if said.Load() == quiet {
+			return errors.New("nobody has said anything")
+		}
+		return nil
+	})
+	eventually(t, atOnce, "the client knows the director again", func() error {
 		got, err := neighbour6(l)
 		if err == nil && got != want {
 			err = fmt.Errorf("it knows %s, host %s has %s", got, director, want)

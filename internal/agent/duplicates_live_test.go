@@ -3,51 +3,14 @@ package agent_test
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	pkt "github.com/mdlayher/packet"
-	"golang.org/x/sys/unix"
-
 	"github.com/muster-ha/muster/internal/lab"
 	"github.com/muster-ha/muster/internal/vip"
 )
-
-// saidBy counts, until the test ends, what machines say by ARP of where an address is. Questions of who looks for duplicates do not count.
-func saidBy(t *testing.T, at *lab.Node, a netip.Addr, macs ...string) *atomic.Int64 {
-	t.Helper()
-	var conn *pkt.Conn
-	err := at.Do(func() error {
-		eth, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		conn, err = pkt.Listen(eth, pkt.Raw, unix.ETH_P_ARP, nil)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	said := new(atomic.Int64)
-	go func() {
-		for buffer := make([]byte, 128); ; {
-			n, _, err := conn.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if n >= 42 && netip.AddrFrom4([4]byte(buffer[28:32])) == a && slices.Contains(macs, net.HardwareAddr(buffer[22:28]).String()) {
-				said.Add(1)
-			}
-		}
-	}()
-	return said
-}
 
 // policySet writes another policy for duplicates and has the hosts reload it.
 func policySet(t *testing.T, l *lab.Lab, from, to string) {
@@ -87,7 +50,7 @@ func TestPolicyForDuplicatesIsSetLive(t *testing.T) {
 	theirs := nodeMAC(t, thief)
 	pinned(t, l.Client(1), macOf(t, l.Host(status(t, l.Host("a")).VIPs[0].Director))) // it keeps to what it knew first
 	conns := echoes(t, l, 20)
-	said := saidBy(t, l.Client(1), address, macOf(t, l.Host("a")), macOf(t, l.Host("b")))
+	said := saidBy(t, l.Client(1), address, l.Hosts()...)
 	claim := func() { say(t, thief, arpFrame(theirs, 1, theirs, address, address)) }
 	giveBack := steal(t, thief, address.String()+"/32")
 	claim()
@@ -99,13 +62,13 @@ func TestPolicyForDuplicatesIsSetLive(t *testing.T) {
 
 	quiet := said.Load()
 	policySet(t, l, "yield", "defend")
-	eventually(t, atOnce, "answered beside the stranger", answered(2))
 	eventually(t, atOnce, "announced", func() error {
 		if said.Load() == quiet {
 			return errors.New("nobody has said anything")
 		}
 		return nil
 	})
+	eventually(t, atOnce, "answered beside the stranger", answered(2))
 	policyIs(t, l, "announced again")
 
 	policySet(t, l, "defend", "yield")
