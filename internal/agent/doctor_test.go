@@ -131,6 +131,11 @@ func TestDoctorFindsWhatIsProvoked(t *testing.T) {
 			p.on(t, "b", "nft 'add table ip narrow; add chain ip narrow in { type filter hook prerouting priority -400; }; add rule ip narrow in meta length > 1400 drop'", "nft delete table ip narrow")
 			p.finds(t, doctor.CheckPath, "host b", "--pre")
 		}},
+		{"no route to the VIP's network", func(t *testing.T) {
+			const way = "10.77.0.0/24 dev eth0 proto kernel scope link src 10.77.0.1"
+			p.on(t, "a", "ip route del "+way, "ip route add "+way)
+			p.finds(t, doctor.CheckRoute, "no route to 10.77.0.0/24", "--pre")
+		}},
 		{"port taken", func(t *testing.T) {
 			err := l.Host("a").Do(func() error {
 				conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(l.Host("a").Address(), 3343)))

@@ -15,6 +15,7 @@ const (
 	CheckMTU       = "mtu"
 	CheckPath      = "path"
 	CheckFilter    = "rp_filter"
+	CheckRoute     = "route"
 	CheckPort      = "port"
 	CheckClock     = "clock"
 	CheckIGMP      = "igmp"
@@ -24,7 +25,7 @@ const (
 
 // Names lists the checks in the order in which they are made.
 func Names() []string {
-	return []string{CheckSecret, CheckKernel, CheckInterface, CheckMTU, CheckPath, CheckFilter, CheckPort, CheckClock, CheckIGMP, CheckUnicast, CheckRouted}
+	return []string{CheckSecret, CheckKernel, CheckInterface, CheckMTU, CheckPath, CheckFilter, CheckRoute, CheckPort, CheckClock, CheckIGMP, CheckUnicast, CheckRouted}
 }
 
 // OfDelivery are the checks that an agent makes when it starts: what clients would notice and heartbeats do not.
@@ -76,6 +77,7 @@ func Diagnose(cfg *config.Config, self int, facts Facts, only ...string) []Diagn
 	f.tunnels(facts)
 	f.paths(facts)
 	f.reverse(cfg, facts)
+	f.exits(facts)
 	f.port(facts)
 	f.clock(facts)
 	f.igmp(cfg, facts)

@@ -40,6 +40,7 @@ func healthy() Facts {
 		Places:   []Place{{Link: vip.Interface{Name: "eth0", Index: 2, Up: true}}},
 		Links:    map[string]Link{"eth0": {MTU: 1500, Carrier: true, Driver: "e1000e", Reverse: 1}},
 		Default4: "eth0",
+		Exits:    []vip.Exit{{To: netip.MustParsePrefix("10.77.0.0/24"), Link: "eth0", There: true, Due: true, Command: "ip route add"}, {To: netip.MustParsePrefix("0.0.0.0/0"), Link: "eth0", There: true}},
 		Paths:    []Path{{Host: "b", Address: netip.MustParseAddr("10.77.0.2"), Small: true, Full: true}},
 		Queriers: map[string]Querier{"eth0": {Address: netip.MustParseAddr("10.77.0.254")}},
 		Routers:  []Router{{Name: "tor1", Interface: "eth0"}, {Name: "tor2", Interface: "eth0"}},
@@ -75,6 +76,7 @@ func TestEachDiagnosis(t *testing.T) {
 		{"host answers no ping", "directed", CheckPath, func(f *Facts) { f.Paths[0].Small, f.Paths[0].Full = false, false }, "host b", "no ping", "see that it is up", true},
 		{"strict and the default route elsewhere", "routed", CheckFilter, func(f *Facts) { f.Default4 = "eth9" }, "interface eth0", "default route leaves by eth9", "rp_filter=2", false},
 		{"strict and no default route", "directed", CheckFilter, func(f *Facts) { f.Default4 = "" }, "interface eth0", "no default route", "rp_filter=2", true},
+		{"no route to its network", "directed", CheckRoute, func(f *Facts) { f.Exits[0].There = false }, "interface eth0", "no route to 10.77.0.0/24", "run `ip route add`", false},
 		{"port taken", "directed", CheckPort, func(f *Facts) { f.Port = bad }, "UDP port 3343", "it is broken", "ss -ulpn", false},
 		{"clock", "directed", CheckClock, func(f *Facts) { f.Clock = bad }, "clock", "it is broken", "timedatectl", true},
 		{"no querier", "igmp", CheckIGMP, func(f *Facts) { f.Queriers["eth0"] = Querier{} }, "interface eth0", "no IGMP querier", "querier on", false},
@@ -124,6 +126,11 @@ func TestFaultsThatDoNotMatterAreNotSaid(t *testing.T) {
 	facts.Tunnels = []Tunnel{{Host: "b", Takes: 1550, Adds: 50}}
 	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
 		t.Errorf("a way that is wide enough: %+v", got)
+	}
+	facts = healthy()
+	facts.Exits[0].Due, facts.Exits[0].There, facts.Exits[1].There = false, false, false
+	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
+		t.Errorf("an administrator may leave routes out that do not come by themselves: %+v", got)
 	}
 	facts = Facts{Features: []Feature{{What: "eBPF", Err: errors.New("none")}}}
 	if got := Diagnose(parsed(t, "directed"), 2, facts); len(got) > 0 {

@@ -13,6 +13,7 @@ type Facts struct {
 	Places   []Place         // where each VIP is, by its index
 	Links    map[string]Link // by interface: of VIPs and networks
 	Default4 string          // interface of the IPv4 default route; empty: none
+	Exits    []vip.Exit      // routes by which VIPs answer
 	Paths    []Path          // to the other hosts
 	Port     error           // why the heartbeat's port cannot be had; nil: it is free, or the agent has it
 	Clock    error           // why the clock is not synchronised; nil: it is, or nobody knows
