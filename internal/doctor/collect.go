@@ -62,6 +62,9 @@ func Collect(ctx context.Context, cfg *config.Config, self int, o Options) Facts
 		facts.Clock = clockState()
 	}
 	facts.hear(ctx, cfg, self, o)
+	if wanted(o.Only, CheckBridge) { // last: by then the other hosts have answered, and a querier too
+		facts.Bridges = bridges(cfg, self, facts.Places)
+	}
 	return facts
 }
 
