@@ -131,6 +131,11 @@ func TestDoctorFindsWhatIsProvoked(t *testing.T) {
 			p.on(t, "b", "nft 'add table ip narrow; add chain ip narrow in { type filter hook prerouting priority -400; }; add rule ip narrow in meta length > 1400 drop'", "nft delete table ip narrow")
 			p.finds(t, doctor.CheckPath, "host b", "--pre")
 		}},
+		{"no route to the VIP's network", func(t *testing.T) {
+			const way = "10.77.0.0/24 dev eth0 proto kernel scope link src 10.77.0.1"
+			p.on(t, "a", "ip route del "+way, "ip route add "+way)
+			p.finds(t, doctor.CheckRoute, "no route to 10.77.0.0/24", "--pre")
+		}},
 		{"port taken", func(t *testing.T) {
 			err := l.Host("a").Do(func() error {
 				conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(l.Host("a").Address(), 3343)))
@@ -158,6 +163,27 @@ func TestDoctorFindsWhatIsProvoked(t *testing.T) {
 			stop := p.forge(t, []byte{0x02, 0xbf, 10, 77, 0, 101})
 			defer stop()
 			p.finds(t, doctor.CheckUnicast, "02:bf:0a:4d:00:65", "--only", "unicast")
+		}},
+		{"bridge of its own that will drop", func(t *testing.T) {
+			p.file(t, "delivery: directed", "delivery: multicast")
+			p.on(t, "a", "ip link add br0 type bridge mcast_snooping 1 && ip addr flush dev eth0 && ip link set eth0 master br0 && ip link set br0 up && ip addr add 10.77.0.1/24 dev br0",
+				"ip link del br0 && ip addr add 10.77.0.1/24 dev eth0")
+			p.finds(t, doctor.CheckBridge, "once there is a querier", "--only", "bridge")
+			p.on(t, "a", "ip link set br0 type bridge mcast_querier 1", "")
+			p.finds(t, doctor.CheckBridge, "and there is a querier", "--only", "bridge")
+			p.on(t, "a", "ip link set br0 type bridge mcast_querier 0", "")
+			p.finds(t, doctor.CheckBridge, "once there is a querier", "--only", "bridge")
+			p.onSwitch(t, "mcast_snooping 1 mcast_querier 1", "mcast_querier 0 mcast_snooping 0")
+			eventually(t, patience, "a querier elsewhere is heard", func() error {
+				if all := p.doctorSays(t, "--only", "bridge"); doctor.Bad(all) == 0 {
+					return fmt.Errorf("it says %+v", all)
+				}
+				return nil
+			})
+			p.on(t, "a", "ip link set br0 type bridge mcast_router 2", "")
+			if still := p.doctorSays(t, "--only", "bridge"); len(still) > 0 {
+				t.Errorf("after the remedy: %+v", still)
+			}
 		}},
 		{"strict reverse path filter", func(t *testing.T) {
 			p.file(t, "vips:", strings.Replace(routers, "ADDRESS", "10.77.0.201", 1)+"\n  edge: {address: 203.0.113.9/32, delivery: routed, rules: [{ports: [80]}]}")

@@ -108,6 +108,8 @@ func stranger(t *testing.T, h *lab.Host, address string) (d api.DuplicateStatus)
 
 func TestAStrangerThatClaimsAVIPIsNamedAndContradicted(t *testing.T) {
 	l := machines(t, lab.Options{Hosts: 3, Clients: 2})
+	vip := lab.VIP().Addr()
+	said := saidBy(t, l.Client(1), vip, l.Hosts()...)
 	if err := l.StartWeb(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +118,9 @@ func TestAStrangerThatClaimsAVIPIsNamedAndContradicted(t *testing.T) {
 	}
 	ready(t, l)
 	mustServe(t, l, "a", "b", "c")
-	thief := l.Client(2)
+	fellSilent(t, said)
+	thief, quiet := l.Client(2), said.Load()
 	mac := nodeMAC(t, thief)
-	vip := lab.VIP().Addr()
 	say(t, thief, arpFrame(mac, 1, mac, vip, vip))
 	for _, h := range l.Hosts() {
 		d := stranger(t, h, vip.String())
@@ -126,6 +128,12 @@ func TestAStrangerThatClaimsAVIPIsNamedAndContradicted(t *testing.T) {
 			t.Errorf("host %s tells %+v, want %s on eth0, announced again", h.Name(), d, mac)
 		}
 	}
+	eventually(t, atOnce, "contradicted", func() error {
+		if said.Load() == quiet {
+			return fmt.Errorf("nobody has said anything")
+		}
+		return nil
+	})
 	// The client believed the stranger, and is taught better.
 	eventually(t, patience, "the client knows the director again", func() error {
 		got, err := neighbour(l, vip.String())

@@ -33,6 +33,7 @@ type sight struct {
 	early   []accelerated
 	tunnel  int // index of the tunnel's device; 0: there is none
 	own     int // index of the interface with the host's own address; 0: none
+	exits   []vip.Exit
 }
 
 // heal looks from time to time, and when the kernel says that something has changed, whether the host still is as the agent made it, and
@@ -46,14 +47,7 @@ func (h *host) heal(ctx context.Context) {
 	} else {
 		h.log.Warn("the kernel does not tell of changes: what somebody takes away is put back a little later", "err", err)
 	}
-	for {
-		told, ok := idle(ctx, changed)
-		if !ok {
-			return
-		}
-		if told {
-			h.network.Look() // interfaces of other networks come and go as well
-		}
+	for { // at once: what is there from the start can be missed later
 		s, ok := h.look(ctx)
 		if !ok {
 			return
@@ -61,6 +55,13 @@ func (h *host) heal(ctx context.Context) {
 		h.do(ctx, func() { h.healed(s) })
 		h.meet(ctx)
 		h.renewWill()
+		told, ok := idle(ctx, changed)
+		if !ok {
+			return
+		}
+		if told {
+			h.network.Look() // interfaces of other networks come and go as well
+		}
 	}
 }
 
@@ -107,6 +108,7 @@ func (h *host) look(ctx context.Context) (s sight, ok bool) {
 	s.broken = h.filter.Healthy()
 	if s.missing == nil {
 		s.early = accelerate(h.filter, s.config, s.links)
+		s.exits = h.lookAtExits(s.config, s.links)
 	}
 	s.own, _ = vip.IndexOf(s.config.Hosts[h.self].Address)
 	return s, true
@@ -133,6 +135,7 @@ func (h *host) healed(s sight) {
 	h.follow(s, now)
 	h.rearm(s.broken, now)
 	h.accelerates(s.early, now)
+	h.watchExits(s.exits, now)
 	h.forgetFormer(now)
 	h.refresh()
 }

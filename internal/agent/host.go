@@ -67,8 +67,9 @@ type host struct {
 	lastScan        scan
 	lastView        member.Set // hosts of the last view installed
 	tie             tie
-	quorate         [member.Needs]bool       // what the view that is installed has, as told last
-	drift           drifts                   // what was found changed lately
+	quorate         [member.Needs]bool // what the view that is installed has, as told last
+	drift           drifts             // what was found changed lately
+	exits           exits
 	early           []accelerated            // what became of the interfaces that are to drop in the driver
 	known           map[string]vip.Interface // where the VIPs' interfaces were found last, by VIP; replaced, never changed
 	dup             duplicates

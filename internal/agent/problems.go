@@ -28,6 +28,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 	for _, p := range h.drift.lines(time.Now()) {
 		add("host "+s.Host, p, "find out who takes it away; it is put back each time, if it can be")
 	}
+	list = append(list, h.exitProblems()...)
 	list = append(list, h.accelerationProblems(s.Host)...)
 	list = append(list, h.hostProblems(s)...)
 	list = append(list, networkProblems(s)...)

@@ -69,7 +69,7 @@ func (h *host) tellStranger(s heardOf, where string) {
 	}
 	h.dup.where[mac] = where
 	e.Text = fmt.Sprintf("%s is also claimed by %s, %s: %s", h.called(s.Address), mac, where, h.policy(s.Address))
-	h.log.Warn("a stranger claims an address", "address", s.Address, "mac", mac, "source", s.Source, "where", where, "policy", h.policy(s.Address))
+	h.log.Warn("a stranger claims an address", "address", s.Address, "mac", mac, "source", s.Source.String(), "where", where, "policy", h.policy(s.Address))
 	h.record(e)
 }
 

@@ -52,6 +52,9 @@ func Collect(ctx context.Context, cfg *config.Config, self int, o Options) Facts
 	}
 	facts.look(cfg, self)
 	facts.Default4 = defaultRoute()
+	if wanted(o.Only, CheckRoute) {
+		facts.Exits = exits(cfg, facts.Places)
+	}
 	if wanted(o.Only, CheckPort) && o.Pre {
 		facts.Port = portTaken(cfg.Hosts[self].Address)
 	}
@@ -59,6 +62,9 @@ func Collect(ctx context.Context, cfg *config.Config, self int, o Options) Facts
 		facts.Clock = clockState()
 	}
 	facts.hear(ctx, cfg, self, o)
+	if wanted(o.Only, CheckBridge) { // last: by then the other hosts have answered, and a querier too
+		facts.Bridges = bridges(cfg, self, facts.Places)
+	}
 	return facts
 }
 
@@ -161,6 +167,19 @@ func places(cfg *config.Config, routers []Router) []Place {
 			}
 		}
 		list[i].Link, list[i].Err = vip.Find(v.Address, name)
+	}
+	return list
+}
+
+// exits looks up the routes by which VIPs answer. What the kernel does not tell is not complained about.
+func exits(cfg *config.Config, places []Place) (list []vip.Exit) {
+	for i, p := range places {
+		if p.Err != nil {
+			continue
+		}
+		if found, err := vip.Exits(p.Link, cfg.VIPs[i].Address.Addr().Is6()); err == nil {
+			list = append(list, found...)
+		}
 	}
 	return list
 }

@@ -15,21 +15,23 @@ const (
 	CheckMTU       = "mtu"
 	CheckPath      = "path"
 	CheckFilter    = "rp_filter"
+	CheckRoute     = "route"
 	CheckPort      = "port"
 	CheckClock     = "clock"
 	CheckIGMP      = "igmp"
 	CheckUnicast   = "unicast"
+	CheckBridge    = "bridge"
 	CheckRouted    = "routed"
 )
 
 // Names lists the checks in the order in which they are made.
 func Names() []string {
-	return []string{CheckSecret, CheckKernel, CheckInterface, CheckMTU, CheckPath, CheckFilter, CheckPort, CheckClock, CheckIGMP, CheckUnicast, CheckRouted}
+	return []string{CheckSecret, CheckKernel, CheckInterface, CheckMTU, CheckPath, CheckFilter, CheckRoute, CheckPort, CheckClock, CheckIGMP, CheckUnicast, CheckBridge, CheckRouted}
 }
 
 // OfDelivery are the checks that an agent makes when it starts: what clients would notice and heartbeats do not.
 func OfDelivery() []string {
-	return []string{CheckMTU, CheckFilter, CheckIGMP, CheckUnicast, CheckRouted}
+	return []string{CheckMTU, CheckFilter, CheckIGMP, CheckUnicast, CheckBridge, CheckRouted}
 }
 
 // Diagnosis is something wrong, or worth knowing, and what to do about it.
@@ -76,10 +78,12 @@ func Diagnose(cfg *config.Config, self int, facts Facts, only ...string) []Diagn
 	f.tunnels(facts)
 	f.paths(facts)
 	f.reverse(cfg, facts)
+	f.exits(facts)
 	f.port(facts)
 	f.clock(facts)
 	f.igmp(cfg, facts)
 	f.unicast(cfg, facts)
+	f.bridges(cfg, facts)
 	f.routed(facts)
 	return f.list
 }

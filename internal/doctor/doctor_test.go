@@ -40,6 +40,7 @@ func healthy() Facts {
 		Places:   []Place{{Link: vip.Interface{Name: "eth0", Index: 2, Up: true}}},
 		Links:    map[string]Link{"eth0": {MTU: 1500, Carrier: true, Driver: "e1000e", Reverse: 1}},
 		Default4: "eth0",
+		Exits:    []vip.Exit{{To: netip.MustParsePrefix("10.77.0.0/24"), Link: "eth0", There: true, Due: true, Command: "ip route add"}, {To: netip.MustParsePrefix("0.0.0.0/0"), Link: "eth0", There: true}},
 		Paths:    []Path{{Host: "b", Address: netip.MustParseAddr("10.77.0.2"), Small: true, Full: true}},
 		Queriers: map[string]Querier{"eth0": {Address: netip.MustParseAddr("10.77.0.254")}},
 		Routers:  []Router{{Name: "tor1", Interface: "eth0"}, {Name: "tor2", Interface: "eth0"}},
@@ -75,12 +76,24 @@ func TestEachDiagnosis(t *testing.T) {
 		{"host answers no ping", "directed", CheckPath, func(f *Facts) { f.Paths[0].Small, f.Paths[0].Full = false, false }, "host b", "no ping", "see that it is up", true},
 		{"strict and the default route elsewhere", "routed", CheckFilter, func(f *Facts) { f.Default4 = "eth9" }, "interface eth0", "default route leaves by eth9", "rp_filter=2", false},
 		{"strict and no default route", "directed", CheckFilter, func(f *Facts) { f.Default4 = "" }, "interface eth0", "no default route", "rp_filter=2", true},
+		{"no route to its network", "directed", CheckRoute, func(f *Facts) { f.Exits[0].There = false }, "interface eth0", "no route to 10.77.0.0/24", "run `ip route add`", false},
 		{"port taken", "directed", CheckPort, func(f *Facts) { f.Port = bad }, "UDP port 3343", "it is broken", "ss -ulpn", false},
 		{"clock", "directed", CheckClock, func(f *Facts) { f.Clock = bad }, "clock", "it is broken", "timedatectl", true},
 		{"no querier", "igmp", CheckIGMP, func(f *Facts) { f.Queriers["eth0"] = Querier{} }, "interface eth0", "no IGMP querier", "querier on", false},
 		{"nobody could listen", "igmp", CheckIGMP, func(f *Facts) { f.Queriers["eth0"] = Querier{Err: bad} }, "interface eth0", "it is broken", "root", false},
 		{"unicast on a virtual machine", "unicast", CheckUnicast, func(f *Facts) { f.with("eth0", func(l *Link) { l.Driver = "vmxnet3" }) }, "VIP web", "virtual machine (VMware)", "directed", false},
 		{"a switch learns the cluster's MAC", "unicast", CheckUnicast, func(f *Facts) { f.Foreign = map[string]string{"eth0": "02:bf:0a:4d:00:64"} }, "VIP web", "02:bf:0a:4d:00:64", "find that machine", false},
+		{"a bridge that snoops and hears a querier", "multicast", CheckBridge, func(f *Facts) { f.bridge(Bridge{Snoops: true, Querier4: true, Ports: 2, Closed: []string{"eth1"}}) },
+			"interface eth0", "and there is a querier", "run `ip link set eth0 type bridge mcast_router 2`, and", false},
+		{"a bridge that snoops and is the querier", "igmp", CheckBridge, func(f *Facts) {
+			f.bridge(Bridge{Snoops: true, Querier4: true, Own: true, Ports: 2, Closed: []string{"eth1"}})
+		}, "interface eth0", "do not arrive", "mcast_router 2` and `bridge link set dev eth1 mcast_router 2`", false},
+		{"a bridge whose host alone is cared for", "igmp", CheckBridge, func(f *Facts) {
+			f.bridge(Bridge{Snoops: true, Querier4: true, Own: true, Router: true, Ports: 2, Closed: []string{"eth1"}})
+		}, "interface eth0", "do not arrive", "run `bridge link set dev eth1 mcast_router 2`, and", false},
+		{"a querier that was heard only", "igmp", CheckBridge, func(f *Facts) { f.bridge(Bridge{Snoops: true, Ports: 1}) }, "interface eth0", "and there is a querier", "mcast_router 2", false},
+		{"a bridge that snoops", "multicast", CheckBridge, func(f *Facts) { f.bridge(Bridge{Snoops: true, Ports: 1}); f.Queriers = nil }, "interface eth0", "once there is a querier", "mcast_router 2", true},
+		{"a bridge with others at its ports", "unicast", CheckBridge, func(f *Facts) { f.bridge(Bridge{Ports: 2}) }, "interface eth0", "keeps frames", "directed", true},
 		{"router behind another", "routed", CheckRouted, func(f *Facts) { f.Routers[1].Err = bad }, "router tor2", "it is broken", "next to the hosts", false},
 		{"routers on two interfaces", "routed", CheckRouted, func(f *Facts) { f.Routers[1].Interface = "eth1" }, "router tor2", "reached by eth1", "one interface", false},
 	} {
@@ -106,6 +119,9 @@ func TestEachDiagnosis(t *testing.T) {
 	}
 }
 
+// bridge makes the VIP's interface one.
+func (facts *Facts) bridge(b Bridge) { facts.Bridges = map[string]Bridge{"eth0": b} }
+
 // with changes what is known of an interface.
 func (facts *Facts) with(name string, change func(*Link)) {
 	l := facts.Links[name]
@@ -124,6 +140,26 @@ func TestFaultsThatDoNotMatterAreNotSaid(t *testing.T) {
 	facts.Tunnels = []Tunnel{{Host: "b", Takes: 1550, Adds: 50}}
 	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
 		t.Errorf("a way that is wide enough: %+v", got)
+	}
+	facts = healthy()
+	facts.Exits[0].Due, facts.Exits[0].There, facts.Exits[1].There = false, false, false
+	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
+		t.Errorf("an administrator may leave routes out that do not come by themselves: %+v", got)
+	}
+	facts = healthy()
+	for _, b := range []Bridge{
+		{Ports: 3, Own: true, Querier4: true, Closed: []string{"eth1"}},
+		{Snoops: true, Own: true, Querier4: true, Router: true, Ports: 1, Closed: []string{"eth1"}},
+		{Snoops: true, Querier4: true, Router: true, Ports: 3, Closed: []string{"eth1"}},
+	} {
+		facts.bridge(b)
+		if got := Diagnose(parsed(t, "multicast"), 0, facts); len(got) > 0 {
+			t.Errorf("%+v passes on what it should: %+v", b, got)
+		}
+	}
+	facts.bridge(Bridge{Snoops: true, Own: true, Querier4: true, Ports: 3})
+	if got := Diagnose(parsed(t, "directed"), 0, facts); len(got) > 0 {
+		t.Errorf("directed delivery has no MAC of the cluster: %+v", got)
 	}
 	facts = Facts{Features: []Feature{{What: "eBPF", Err: errors.New("none")}}}
 	if got := Diagnose(parsed(t, "directed"), 2, facts); len(got) > 0 {

@@ -13,11 +13,13 @@ type Facts struct {
 	Places   []Place         // where each VIP is, by its index
 	Links    map[string]Link // by interface: of VIPs and networks
 	Default4 string          // interface of the IPv4 default route; empty: none
+	Exits    []vip.Exit      // routes by which VIPs answer
 	Paths    []Path          // to the other hosts
 	Port     error           // why the heartbeat's port cannot be had; nil: it is free, or the agent has it
 	Clock    error           // why the clock is not synchronised; nil: it is, or nobody knows
 	Queriers map[string]Querier
 	Foreign  map[string]string // by interface: the MAC of a cluster that somebody sends from, which switches then learn
+	Bridges  map[string]Bridge // by interface: those of VIPs that are bridges
 	Routers  []Router          // of the configuration, in its order
 	Tunnels  []Tunnel          // to the other hosts, if the configuration has a tunnel
 }
@@ -68,6 +70,17 @@ type Tunnel struct {
 type Querier struct {
 	Address netip.Addr // of the one that asks; invalid: none was heard
 	Err     error      // why nobody could listen
+}
+
+// Bridge is an interface of VIPs that is a switch of this host's own.
+type Bridge struct {
+	Snoops   bool // it passes multicast on to who has joined
+	Querier4 bool // it hears an IGMP querier, or is one
+	Querier6 bool // the same by MLD
+	Own      bool // it is one
+	Router   bool // the host gets all multicast that comes to it
+	Ports    int
+	Closed   []string // ports toward other hosts that are not told to pass on all multicast
 }
 
 // Router is a neighbour in BGP.

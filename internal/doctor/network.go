@@ -95,6 +95,16 @@ func (f *findings) reverse(cfg *config.Config, facts Facts) {
 	}
 }
 
+// exits is whether the host has a route to its own networks. A running agent says it too, and of a default route that it has seen.
+func (f *findings) exits(facts Facts) {
+	for _, e := range facts.Exits {
+		if !e.There && e.Due {
+			what, remedy := e.Loss()
+			f.add(CheckRoute, "interface "+e.Link, what, remedy)
+		}
+	}
+}
+
 // igmp is whether somebody keeps the switches' tables of groups.
 func (f *findings) igmp(cfg *config.Config, facts Facts) {
 	for i, v := range cfg.VIPs {

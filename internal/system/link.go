@@ -110,11 +110,16 @@ func lookReception(c Change) (string, error) {
 		return "", fmt.Errorf("list what %s takes in: %w", c.Link, err)
 	}
 	for _, n := range list {
-		if n.LinkIndex == link.Attrs().Index && n.Flags&unix.NTF_SELF != 0 && n.HardwareAddr.String() == c.MAC {
+		if n.LinkIndex == link.Attrs().Index && takenIn(n) && n.HardwareAddr.String() == c.MAC {
 			return Present, nil
 		}
 	}
 	return Absent, nil
+}
+
+// takenIn says whether an entry of an interface is one of its filter. A bridge has none: it takes in what its own table names it for.
+func takenIn(n netlink.Neigh) bool {
+	return n.Flags&unix.NTF_SELF != 0 || n.MasterIndex == n.LinkIndex && n.State&unix.NUD_PERMANENT != 0
 }
 
 func unicastFilter(index int) ([]netlink.Neigh, error) {

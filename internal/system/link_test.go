@@ -52,6 +52,33 @@ func TestReceptionAndMembershipAreKeptUp(t *testing.T) {
 }
 
 // The kernel's own membership of a group has the same MAC as the one that was added by name: neither ends the other.
+// A bridge answers otherwise than a card which MACs it takes in.
+func TestReceptionOfABridge(t *testing.T) {
+	inNamespace(t)
+	j, err := Open(t.TempDir(), discard())
+	mustDo(t, err)
+	defer j.Close()
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "br0"
+	bridge := &netlink.Bridge{LinkAttrs: attrs}
+	mustDo(t, errors.Join(netlink.LinkAdd(bridge), netlink.LinkSetUp(bridge)))
+	for _, mac := range []net.HardwareAddr{clusterMAC(2), clusterMAC(3)} {
+		mustDo(t, j.Receive("br0", mac))
+		if d := j.Verify(); len(d) != 0 {
+			t.Fatalf("%v: drift from the start: %+v", mac, d)
+		}
+	}
+	mustDo(t, filterUnicast(bridge.Attrs().Index, clusterMAC(2), false))
+	if d := j.Restore(); len(d) != 1 || d[0].Err != nil {
+		t.Errorf("put back %+v", d)
+	}
+	mustDo(t, j.Undo())
+	list, err := unicastFilter(bridge.Attrs().Index)
+	if err != nil || slices.ContainsFunc(list, func(n netlink.Neigh) bool { return n.HardwareAddr.String() == clusterMAC(2).String() }) {
+		t.Errorf("left behind: %+v, %v", list, err)
+	}
+}
+
 func TestReceptionBesideAMembership(t *testing.T) {
 	inNamespace(t)
 	j, err := Open(t.TempDir(), discard())
