@@ -16,6 +16,9 @@ import (
 // restartPause keeps a guard that cannot run from being started in a tight loop.
 const restartPause = time.Second
 
+// restarted is logged when another guard knows what to do: only from then on a kill of the agent is told at once again.
+const restarted = "guard process runs again"
+
 // tellWait bounds a write to the guard, which reads at once unless it is frozen.
 const tellWait = time.Second
 
@@ -117,11 +120,12 @@ func (p *Process) keep() {
 			if p.isDismissed() {
 				return
 			}
-			if err := p.spawn(); err == nil {
+			err := p.spawn()
+			if err == nil {
+				p.log.Info(restarted)
 				break
-			} else {
-				p.log.Error("cannot start guard process: a kill of the agent will be noticed by silence only", "err", err)
 			}
+			p.log.Error("cannot start guard process: a kill of the agent will be noticed by silence only", "err", err)
 		}
 	}
 }
