@@ -43,6 +43,9 @@ func Collect(ctx context.Context, cfg *config.Config, self int, o Options) Facts
 	if wanted(o.Only, CheckSecret) {
 		facts.Files = secretFiles(cfg)
 	}
+	if wanted(o.Only, CheckKernel) {
+		facts.Preemption = readPreemption()
+	}
 	if wanted(o.Only, CheckKernel) && !cfg.Hosts[self].Witness {
 		facts.Features = kernelFeatures()
 	}

@@ -73,6 +73,7 @@ func Diagnose(cfg *config.Config, self int, facts Facts, only ...string) []Diagn
 	f := &findings{only: only, list: []Diagnosis{}}
 	f.secrets(facts)
 	f.kernel(cfg, self, facts)
+	f.preemption(cfg, facts)
 	f.places(cfg, facts)
 	f.sizes(facts)
 	f.tunnels(facts)

@@ -8,20 +8,21 @@ import (
 
 // Facts is what was found on this host. What a configuration does not need is not looked for and stays zero.
 type Facts struct {
-	Files    []File          // secrets, in the order of the configuration
-	Features []Feature       // of the kernel that the filter needs
-	Places   []Place         // where each VIP is, by its index
-	Links    map[string]Link // by interface: of VIPs and networks
-	Default4 string          // interface of the IPv4 default route; empty: none
-	Exits    []vip.Exit      // routes by which VIPs answer
-	Paths    []Path          // to the other hosts
-	Port     error           // why the heartbeat's port cannot be had; nil: it is free, or the agent has it
-	Clock    error           // why the clock is not synchronised; nil: it is, or nobody knows
-	Queriers map[string]Querier
-	Foreign  map[string]string // by interface: the MAC of a cluster that somebody sends from, which switches then learn
-	Bridges  map[string]Bridge // by interface: those of VIPs that are bridges
-	Routers  []Router          // of the configuration, in its order
-	Tunnels  []Tunnel          // to the other hosts, if the configuration has a tunnel
+	Files      []File          // secrets, in the order of the configuration
+	Features   []Feature       // of the kernel that the filter needs
+	Preemption Preemption      // of the kernel
+	Places     []Place         // where each VIP is, by its index
+	Links      map[string]Link // by interface: of VIPs and networks
+	Default4   string          // interface of the IPv4 default route; empty: none
+	Exits      []vip.Exit      // routes by which VIPs answer
+	Paths      []Path          // to the other hosts
+	Port       error           // why the heartbeat's port cannot be had; nil: it is free, or the agent has it
+	Clock      error           // why the clock is not synchronised; nil: it is, or nobody knows
+	Queriers   map[string]Querier
+	Foreign    map[string]string // by interface: the MAC of a cluster that somebody sends from, which switches then learn
+	Bridges    map[string]Bridge // by interface: those of VIPs that are bridges
+	Routers    []Router          // of the configuration, in its order
+	Tunnels    []Tunnel          // to the other hosts, if the configuration has a tunnel
 }
 
 // File is a file that nobody else may read.
