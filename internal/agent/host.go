@@ -73,6 +73,7 @@ type host struct {
 	early           []accelerated            // what became of the interfaces that are to drop in the driver
 	known           map[string]vip.Interface // where the VIPs' interfaces were found last, by VIP; replaced, never changed
 	dup             duplicates
+	probing         probing
 	epochWriter     chan uint64
 	late            lateness
 	scheduling      string      // how the kernel schedules this agent, in words

@@ -31,6 +31,7 @@ func (h *host) loop(ctx context.Context) {
 			h.settle(time.Now())
 			h.watchDrain(time.Now())
 			h.watchAddresses(time.Now())
+			h.probe(time.Now())
 			h.cast(time.Now())
 			h.turnKeys(time.Now())
 			h.speak()
@@ -193,6 +194,7 @@ func (h *host) speak() {
 		Interfaces: h.linkAddresses(),
 		Holdings:   h.shares.announcements(),
 		Answers:    h.answersMask(),
+		Probes:     h.probesMask(),
 		Orders:     h.orders.outgoing(now),
 		Keys:       h.keys.say(),
 		Registers:  h.sayRegisters(),

@@ -44,6 +44,7 @@ func (h *host) problems(s api.Status) []api.Problem {
 	}
 	list = append(list, bgpProblems(s)...)
 	list = append(list, h.examinedProblems()...)
+	list = append(list, h.arrivalProblems()...)
 	list = append(list, duplicateProblems(s)...)
 	list = append(list, vipProblems(s)...)
 	list = append(list, h.orderProblems()...)

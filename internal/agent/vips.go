@@ -217,6 +217,7 @@ func (h *host) announcing(addr netip.Addr, link vip.Interface, w way) (*carried,
 
 func (h *host) stopAnnouncing() {
 	h.tunnel.close()
+	h.probing.close()
 	for _, c := range h.vips {
 		c.close()
 	}

@@ -52,6 +52,7 @@ type Message struct {
 	Holdings   []Holding     // of some rules, or of all; each rule at most once
 	Open       Open          // connections of a host that gets no new ones
 	Answers    uint64        // a bit for each VIP, by its index, that the sender answers for at present
+	Probes     uint64        // a bit for each VIP, by its index, for which the sender sends probes (vip.Probe)
 
 	Clock uint32 // sender's clock in microseconds, to measure delay; set by Send
 	Echo  Echo   // one host's clock sent back to it; set by Send

@@ -109,6 +109,7 @@ func drawMessage(t *rapid.T) Message {
 	if m.Written >= VersionSections {
 		m.Registers.Digest = register.Digest(rapid.Uint64().Draw(t, "registers"))
 		m.Answers = rapid.Uint64().Draw(t, "answers")
+		m.Probes = rapid.Uint64().Draw(t, "probes")
 		if m.Open.Known = rapid.Bool().Draw(t, "open known"); m.Open.Known {
 			m.Open.Count = rapid.Uint32().Draw(t, "open")
 		}

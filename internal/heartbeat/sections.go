@@ -16,10 +16,11 @@ const (
 	registersSection section = 3 // the digest of the values that all hosts hold in common, and some of them: Registers
 	openSection      section = 4 // how many connections are left: Open
 	answersSection   section = 5 // which VIPs the sender answers for: Answers
+	probesSection    section = 6 // which VIPs the sender sends probes for: Probes
 )
 
 // sectionKinds are the sections that this version writes, what cannot wait first.
-var sectionKinds = [...]section{networksSection, keysSection, registersSection, openSection, answersSection}
+var sectionKinds = [...]section{networksSection, keysSection, registersSection, openSection, answersSection, probesSection}
 
 // appendSections writes the sections that fit into room bytes, behind the length of them all.
 func (m *Message) appendSections(b []byte, room int) []byte {
@@ -61,6 +62,10 @@ func (m *Message) appendSection(kind section, b []byte, limit int) []byte {
 		if m.Answers != 0 {
 			return binary.BigEndian.AppendUint64(b, m.Answers)
 		}
+	case probesSection:
+		if m.Probes != 0 {
+			return binary.BigEndian.AppendUint64(b, m.Probes)
+		}
 	}
 	return b
 }
@@ -99,6 +104,8 @@ func (r *reader) section(kind section, m *Message) bool {
 		m.Open = Open{Known: true, Count: r.u32()}
 	case answersSection:
 		m.Answers = r.u64()
+	case probesSection:
+		m.Probes = r.u64()
 	default:
 		return false
 	}

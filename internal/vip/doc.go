@@ -14,13 +14,14 @@
 // Usage: Find the interface; Carry it, through the journal of package system, which also
 // keeps it up and takes it back; then Run an Announcer for each VIP and tell it with Direct whether this host is
 // the director. Asking says when to send a Question for strangers who have the address; Strangers decides who is one, from claims that package
-// filter hears. When the configuration changes: Journal.Unclaim(vip.Carried), Carry what it names, Journal.ReleaseUnclaimed.
+// filter hears. Where all hosts take in what clients send to a VIP, a Probe asks the network whether it gets there, a Tap hears those of others, and
+// Arrivals decides whose are missing. When the configuration changes: Journal.Unclaim(vip.Carried), Carry what it names, Journal.ReleaseUnclaimed.
 //
 // Concurrency: Find and Carry act in the calling thread's network namespace; a Port belongs to the namespace
 // in which it was opened. Direct, Renew and a Port's Send may be called from any goroutine; Run from one.
 //
 // Failure behaviour: an announcement that cannot be sent is tried again at its next time; the log says so once, not each time. What
-// Carry has done before it fails is in the journal.
+// Carry has done before it fails is in the journal. A Tap that has lost something says so, and then nobody is missing.
 //
 // Testing: frames are compared byte by byte; the announcer's times run under testing/synctest with a sender in memory; Carry and Find
 // run on real interfaces in network namespaces of their own, and the test asks the kernel's own ARP.

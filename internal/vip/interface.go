@@ -136,6 +136,38 @@ func IndexOf(a netip.Addr) (int, bool) {
 	return 0, false
 }
 
+// SourceOn gives an address of this host to send from to an address of its own on a network: own if that is on it, else one that the interface has. Where
+// there is none, packets are from nobody.
+func SourceOn(index int, prefix netip.Prefix, own netip.Addr) netip.Addr {
+	if prefix.Contains(own) {
+		return own
+	}
+	links, err := list()
+	if err != nil {
+		links = nil
+	}
+	return sourceOn(links, index, prefix)
+}
+
+func sourceOn(links []link, index int, prefix netip.Prefix) netip.Addr {
+	best := netip.IPv4Unspecified()
+	if prefix.Addr().Is6() {
+		best = netip.IPv6Unspecified()
+	}
+	for _, l := range links {
+		for _, a := range l.addresses {
+			if l.Index != index || a.Addr() == prefix.Addr() || a.Addr().Is6() != prefix.Addr().Is6() {
+				continue
+			}
+			if prefix.Contains(a.Addr()) {
+				return a.Addr()
+			}
+			best = a.Addr()
+		}
+	}
+	return best
+}
+
 func list() ([]link, error) {
 	found, err := dump(netlink.LinkList)
 	if err != nil {

@@ -68,12 +68,22 @@ func overIPv6(to, source [6]byte, from, group netip.Addr, message []byte) []byte
 func checksum(from, to netip.Addr, message []byte) uint16 {
 	sum := uint32(len(message)) + protocolICMPv6
 	for _, part := range [][]byte{from.AsSlice(), to.AsSlice(), message} {
-		for ; len(part) > 0; part = part[2:] {
-			sum += uint32(binary.BigEndian.Uint16(part))
-		}
+		sum = sum16(sum, part)
 	}
+	return ^fold(sum)
+}
+
+// sum16 adds the words of an even number of bytes to a sum (RFC 1071), and fold brings that into one word.
+func sum16(sum uint32, b []byte) uint32 {
+	for ; len(b) > 0; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	return sum
+}
+
+func fold(sum uint32) uint16 {
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
 	}
-	return ^uint16(sum)
+	return uint16(sum)
 }
