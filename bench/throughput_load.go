@@ -20,7 +20,11 @@ const tick = 10 * time.Millisecond
 
 // bulk gives the Gbit/s of one TCP connection; reverse: from the host to the client.
 func bulk(ctx context.Context, from *lab.Node, to netip.Addr, reverse bool) (float64, error) {
-	argv := []string{"iperf3", "-c", to.String(), "-p", strconv.Itoa(bulkPort), "-t", strconv.Itoa(int(bulkSpan.Seconds())), "-J"}
+	processors := "0,1" // of the client and the server: who sends has the first
+	if reverse {
+		processors = "1,0"
+	}
+	argv := []string{"iperf3", "-A", processors, "-c", to.String(), "-p", strconv.Itoa(bulkPort), "-t", strconv.Itoa(int(bulkSpan.Seconds())), "-J"}
 	if reverse {
 		argv = append(argv, "-R")
 	}
