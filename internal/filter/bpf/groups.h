@@ -22,8 +22,8 @@
 #define MLD_GROUP 8
 #define RECORDS_AT 8
 
-/* How many records of a report are looked at: what fits a frame of 1,500 bytes by MLD. By IGMP more do, which no host needs. */
-#define RECORDS 72
+/* How many records of a report are looked at: each may cost a walk through all VIPs, and anybody can send reports. */
+#define RECORDS 16
 
 /* What is said of a group. Behind it come the group's sources, and words of something else. */
 struct record4 {
