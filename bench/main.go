@@ -102,12 +102,12 @@ func (b *bench) measure(ctx context.Context, names []string) error {
 }
 
 func (b *bench) one(ctx context.Context, r row, here machine) (result, error) {
-	began := time.Now()
+	began, measured := time.Now(), commit() // before: the row may take long enough for others to work on
 	figures, err := r.run(ctx, b)
 	if err != nil {
 		return result{}, err
 	}
-	done := result{Row: r.name, Commit: commit(), Date: began.UTC().Truncate(time.Second),
+	done := result{Row: r.name, Commit: measured, Date: began.UTC().Truncate(time.Second),
 		Took: time.Since(began).Round(time.Second).Seconds(), Machine: here, Figures: figures}
 	if err := printTable(b.out, figures); err != nil {
 		return done, err
