@@ -31,7 +31,7 @@ bounds every figure. The switch spares clients what is for a group. Bulk: one TC
 of iperf3 for 2 s each way, to the VIP (by a client that the director owns, and by one whose packets it forwards), and just before by the same client to a host's own address, which is
 *plain*. Whoever sends has the first processor, and hosts take frames in on the others (rps_cpus), as machines of their own would. *On a line* the client's card sends 5 Gbit/s (tbf), so that it is the bound, as a real card is. Connections: wrk with 32 at a time, each request one
 connection, answered by a server of four system calls, so that the way to it is most of the cost: a server that costs more brings all
-ratios of the whole cost nearer to one (with Go's own accept loop HAProxy's was 2.2 to 2.6 times that of directed). CPU is what all processors did meanwhile without wrk itself and without
+ratios of the whole cost nearer to one (with Go's own accept loop HAProxy's was 2.1 to 2.6 times that of directed). CPU is what all processors did meanwhile without wrk itself and without
 what they do at rest, for each request: hosts, bridge and balancer together. HAProxy runs in TCP mode in a namespace of its own; xt_cluster on the hosts themselves (one client
 address has one host there). All are measured in turn, five times.`, runThroughput}
 }
