@@ -67,8 +67,9 @@ func ReadEntry(b []byte) (Entry, []byte, error) {
 	if len(b) < 1 || len(b) < 1+int(b[0])+2 {
 		return Entry{}, nil, short
 	}
-	key, b := string(b[1:1+b[0]]), b[1+b[0]:]
-	length, b := int(binary.BigEndian.Uint16(b)), b[2:]
+	length, b := int(b[0]), b[1:]
+	key, b := string(b[:length]), b[length:]
+	length, b = int(binary.BigEndian.Uint16(b)), b[2:]
 	if len(b) < length {
 		return Entry{}, nil, short
 	}

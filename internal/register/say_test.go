@@ -87,6 +87,7 @@ func TestWhatIsNoEntry(t *testing.T) {
 		{"key of no length", slices.Concat([]byte{0}, good[2:]), ErrKey},
 		{"key with a space", with(1, ' '), ErrKey},
 		{"key longer than all", with(0, 200), ErrDamaged},
+		{"key of the most bytes that the length can say", append([]byte{255}, make([]byte, 255+2+6)...), ErrDamaged},
 		{"value longer than all", with(3, 200), ErrDamaged},
 		{"value too long", slices.Concat(good[:2], []byte{1, 1}, make([]byte, 257), good[5:]), ErrValue},
 		{"number zero", with(5, 0), ErrDamaged},
