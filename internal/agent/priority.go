@@ -23,10 +23,9 @@ const (
 	// what an idle agent cost. A tick that is a quarter of an interval late costs nothing: silence is counted in ticks.
 	slackShare = 4
 
-	// oneThread is the interval from which on one running thread is enough: the longest that a goroutine keeps another waiting then
-	// (10 ms) is half of it. From there on niceness is enough too. Shorter intervals want real time: beside busy cores a nice thread
-	// waits for a few milliseconds now and then, and a lease of 25 ms has no room for several of them.
-	oneThread = 20 * time.Millisecond
+	// ordinaryFrom is the interval from which on niceness is enough. Shorter ones want real time: beside busy cores a nice thread waits for
+	// a few milliseconds now and then, and a lease of 25 ms has no room for several of them.
+	ordinaryFrom = 20 * time.Millisecond
 
 	// realTime is the lowest real-time priority: before everything ordinary, behind what a host runs in real time on purpose. Round
 	// robin, so that our own threads do not wait for each other.
@@ -49,11 +48,11 @@ const (
 // promptness that an interval does not need. It returns how the agent is scheduled now.
 //
 // All threads get the same, not only the one that the loop is on: Go's collector and scheduler stop the loop until their own threads
-// have run.
+// have run. But only one of them runs Go code at a time. With two, the one that sweeps memory last turns in circles until the other has finished,
+// and in real time nobody gets that processor from it: where several agents shared two, they stood still for 50 ms at a time. What one thread
+// costs is that a goroutine keeps another waiting for 10 ms at the most.
 func hurry(interval time.Duration, log *slog.Logger) string {
-	if interval >= oneThread {
-		runtime.GOMAXPROCS(1)
-	}
+	runtime.GOMAXPROCS(1)
 	if err := forEachThread(func(tid int) error {
 		slack := strconv.FormatInt((interval / slackShare).Nanoseconds(), 10)
 		return errors.Join(unix.Setpriority(unix.PRIO_PROCESS, tid, niceness),
@@ -63,7 +62,7 @@ func hurry(interval time.Duration, log *slog.Logger) string {
 		return scheduledOrdinary
 	}
 	hurrySession(log)
-	if interval >= oneThread {
+	if interval >= ordinaryFrom {
 		return scheduledNice
 	}
 	if err := hurryMore(log); err != nil {
