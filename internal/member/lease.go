@@ -65,7 +65,7 @@ func (m *Machine) excused(member Member) bool {
 		return true
 	case p.boot != member.Boot: // named by the others, not heard by us
 		return false
-	case p.silence >= m.detection():
+	case m.isSilent(p):
 		return true
 	default:
 		return p.fresh && p.silence >= m.quiet()

@@ -71,8 +71,11 @@ func (m *Machine) Hears(id ID) bool {
 		return false
 	}
 	p := &m.peers[id]
-	return p.boot != 0 && !p.ended && p.silence < m.detection()
+	return p.boot != 0 && !p.ended && !m.isSilent(p)
 }
+
+// isSilent reports whether a host has been silent for the detection time, and what it gets beyond.
+func (m *Machine) isSilent(p *peer) bool { return p.silence >= m.detection()+p.grace }
 
 // surroundings gathers what the choice of a clique depends on. Hosts that we do not hear but a linked host has a link with are
 // part of it: they may be in a better clique than ours.

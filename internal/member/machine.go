@@ -94,12 +94,16 @@ func lasting(so, counted time.Duration, is bool) time.Duration {
 	return so + counted
 }
 
-// stalled takes note that we have not been listening: nobody is accused for that, but nobody's old word counts as new either. The others
-// have not heard us either, and may be about to put us out: one heartbeat more than usual, for the usual one may be lost.
+// stalled takes note that we have not been listening: nobody is accused for that, but nobody's old word counts as new either. What made us stand
+// still may hold the others for longer, as when hosts share a machine that was paused, so whoever is silent from then on gets as much more
+// time as we lost, at most the detection time. The others have not heard us either, and may be about to put us out: one heartbeat more than usual, for the usual one
+// may be lost.
 func (m *Machine) stalled(now time.Time, elapsed time.Duration) {
 	m.out.Send = true
 	for id := range m.peers {
-		m.peers[id].fresh = false
+		p := &m.peers[id]
+		p.fresh = false
+		p.grace = max(p.grace, min(elapsed, m.detection()))
 	}
 	m.event(now, Stalled, m.self, "our own timer was "+elapsed.Round(time.Millisecond).String()+" late; nobody is accused for that time")
 }
@@ -136,7 +140,7 @@ func (m *Machine) Receive(now time.Time, hb Heartbeat) Output {
 		m.out.Send = true
 		m.event(now, HostHeard, hb.From, "")
 	}
-	p.last, p.hears, p.heardAt, p.silence = hb, hb.hears(), now, 0
+	p.last, p.hears, p.heardAt, p.silence, p.grace = hb, hb.hears(), now, 0, 0
 	m.highEpoch = max(m.highEpoch, hb.HighEpoch, hb.View.Epoch)
 	seq, _ := p.hearsBoot(m.self, m.boot)
 	sent := m.sent.at(seq)

@@ -16,6 +16,7 @@ type peer struct {
 	hears   Set       // whom that says it hears
 	heardAt time.Time
 	silence time.Duration // counted in our own ticks
+	grace   time.Duration // by which it may be silent for longer than usual, because we stood still; at most the detection time
 	linked  bool          // both hear each other, as last worked out
 	counts  bool          // and have been for long enough
 	damp    damper

@@ -144,3 +144,33 @@ func TestStarvedObserverAccusesNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestAPausedMachineLetsItsHostsGoOnOneByOne: when all hosts stood still, some go on sooner than others, and wait for them as long as they
+// were held up themselves, at most the detection time.
+func TestAPausedMachineLetsItsHostsGoOnOneByOne(t *testing.T) {
+	for seed := range uint64(20) {
+		w := settledAt(t, seed, 7, profileFast, func(n *network) { n.loss = 0.05 })
+		w.must(t, time.Second) // until all may vote
+		w.changes = 0
+		for _, h := range w.hosts {
+			h.pause(time.Second + w.between(0, 60*time.Millisecond))
+		}
+		w.must(t, 2*time.Second)
+		if w.changes > 0 {
+			t.Errorf("seed %d: %d view changes", seed, w.changes)
+		}
+	}
+}
+
+// TestWhoStandsStillAgainAndAgainNoticesADeadHost: it gives more time once for each silence, however often it stands still.
+func TestWhoStandsStillAgainAndAgainNoticesADeadHost(t *testing.T) {
+	for seed := range uint64(20) {
+		w := settledAt(t, seed, 2, profileFast, func(*network) {})
+		alone, dead := w.hosts[0], w.hosts[1]
+		pause := [2]time.Duration{15 * time.Millisecond, 20 * time.Millisecond}
+		w.starve(alone, w.now.Add(time.Second), pause, pause)
+		w.must(t, 100*time.Millisecond)
+		dead.powerCut()
+		w.until(t, 300*time.Millisecond, func() bool { return alone.machine.View().Set() == member.Of(alone.id) })
+	}
+}
