@@ -1,6 +1,7 @@
 package member
 
 import (
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ func TestThreeHostsAgree(t *testing.T) {
 			t.Errorf("host %d: lease ended at %v, it is %v", m.self, lease, c.now)
 		}
 	}
-	if a, b := c.machines[0].View(), c.machines[2].View(); !a.sameContent(b) || a.ViewID != b.ViewID {
+	if a, b := c.machines[0].View(), c.machines[2].View(); !reflect.DeepEqual(a, b) {
 		t.Errorf("views differ: %v and %v", a, b)
 	}
 }

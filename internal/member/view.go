@@ -57,16 +57,3 @@ func (v View) sharesMember(o View) bool {
 	}
 	return false
 }
-
-// sameContent reports whether two views differ in nothing but their ids.
-func (v View) sameContent(o View) bool {
-	if v.Config != o.Config || len(v.Members) != len(o.Members) {
-		return false
-	}
-	for i, m := range v.Members {
-		if m != o.Members[i] {
-			return false
-		}
-	}
-	return true
-}

@@ -173,14 +173,11 @@ func (m *Machine) precedes(id ID, c choice, ours View) bool {
 	}
 }
 
-// propose makes the next view when the present one is not what it should be.
+// propose makes the next view when the present one is not what it should be. Whether it is stuck is asked once a tick, for that takes long to
+// become so.
 func (m *Machine) propose(now time.Time, c choice) {
-	v := View{ViewID: ViewID{Epoch: m.highEpoch + 1, Proposer: m.self}, Config: c.config}
-	for id := range c.hosts.All() {
-		v.Members = append(v.Members, m.candidate(id, c.config))
-	}
-	again := v.sameContent(m.view)
-	if again && !m.stuck() {
+	again := m.repeats(c)
+	if again && !(now.Equal(m.ticked) && m.stuck()) {
 		return
 	}
 	if m.dropsLinked(c) && m.dropping < m.patienceWith(c) {
@@ -193,12 +190,35 @@ func (m *Machine) propose(now time.Time, c choice) {
 	if again {
 		m.doubt(now)
 	}
+	v := m.viewOf(c)
 	m.event(now, ViewProposed, m.self, "")
 	astray := m.astray
 	m.accept(now, v, "proposed by this host")
 	if m.isAstray(c) {
 		m.astray = astray // another view of ours is no reason to stay beside a better one for longer
 	}
+}
+
+// repeats reports whether the view of a clique would be the present one but for its id. It is asked with each heartbeat, so it makes none.
+func (m *Machine) repeats(c choice) bool {
+	if c.config != m.view.Config || c.hosts != m.view.Set() {
+		return false
+	}
+	for _, member := range m.view.Members {
+		if member != m.candidate(member.ID, c.config) {
+			return false
+		}
+	}
+	return true
+}
+
+// viewOf is the view of a clique, proposed by this host.
+func (m *Machine) viewOf(c choice) View {
+	v := View{ViewID: ViewID{Epoch: m.highEpoch + 1, Proposer: m.self}, Config: c.config, Members: make([]Member, 0, c.hosts.Len())}
+	for id := range c.hosts.All() {
+		v.Members = append(v.Members, m.candidate(id, c.config))
+	}
+	return v
 }
 
 // dropsLinked reports whether a clique leaves out a member of our view that we are linked with, or tears another view apart. While
