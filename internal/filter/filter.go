@@ -110,7 +110,7 @@ func (f *Filter) load(spec *ebpf.CollectionSpec) error {
 // loadHint adds what a person can do about it.
 func loadHint(err error) error {
 	if errors.Is(err, ebpf.ErrNotSupported) {
-		return fmt.Errorf("%w (Linux 5.10 or later is needed)", err)
+		return fmt.Errorf("%w (Linux 5.15 or later is needed)", err)
 	}
 	return err
 }

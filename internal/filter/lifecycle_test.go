@@ -39,7 +39,11 @@ func (n *node) traces() (all []string) {
 			for range filters {
 				all = append(all, "filter "+string(d))
 			}
-			for range tcxPrograms(n.t, n.ifindex, d) {
+			programs, err := tcxPrograms(n.ifindex, d)
+			if err != nil {
+				return err
+			}
+			for range programs {
 				all = append(all, "tcx "+string(d))
 			}
 		}

@@ -137,7 +137,10 @@ static __always_inline __u32 find_slot(__u32 vip, bool udp, struct flow *f, bool
 	struct ports *p = bpf_map_lookup_elem(&ports, &vip);
 	if (!p)
 		return 0;
-	__u8 byte = p->port[udp][bpf_ntohs(f->port)];
+	/* Older kernels (6.1) do not know that what was swapped is of 16 bits, and the compiler, which does, would leave a mask out. */
+	__u32 port = bpf_ntohs(f->port);
+	asm volatile("%0 &= 0xffff" : "+r"(port));
+	__u8 byte = p->port[udp][port];
 	__u32 key = byte & PORT_PAGE;
 	if (!key--)
 		return 0;
