@@ -133,7 +133,7 @@ func TestDropProgramsLoad(t *testing.T) {
 		"everything": {percent: 100}, "some": {percent: 20}, "some of a port": {percent: 20, udpPort: 3343},
 		"a source": {percent: 100, source: source}, "all three": {percent: 0.5, udpPort: 65535, source: source}} {
 		t.Run(name, func(t *testing.T) {
-			program, err := d.load()
+			program, err := loadFilter(d.instructions())
 			if err != nil {
 				t.Fatal(err)
 			}

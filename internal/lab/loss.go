@@ -25,10 +25,11 @@ const (
 	Received                  // frames on their way to the node
 )
 
-// Priorities of filters on a port: one for the loss, one for what is withheld, one for each node that is not heard.
+// Priorities of filters on a port: one for the loss, one for what is withheld, one for what comes late, one for each node that is not heard.
 const (
 	lossPriority     = 1
 	withholdPriority = 2
+	delayPriority    = 1000 // what is dropped need not be late
 	blockPriority    = 100
 )
 
@@ -124,8 +125,13 @@ func (d Direction) parent() uint32 {
 	return netlink.HANDLE_MIN_EGRESS
 }
 
-// addDrop hangs a program on a port. The kernel holds it until the filter or the port goes: no process has to stay.
 func addDrop(port string, d Direction, priority uint16, what drop) error {
+	return addFilter(port, d, priority, what.instructions())
+}
+
+// addFilter hangs a program on a port, written in instructions, because a bare machine has no compiler for it. The kernel holds it until the
+// filter or the port goes: no process has to stay.
+func addFilter(port string, d Direction, priority uint16, code asm.Instructions) error {
 	link, err := netlink.LinkByName(port)
 	if err != nil {
 		return fmt.Errorf("find port %s: %w", port, err)
@@ -136,7 +142,7 @@ func addDrop(port string, d Direction, priority uint16, what drop) error {
 	if err := netlink.QdiscAdd(hook); err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add clsact to port %s (the kernel needs sch_clsact): %w", port, err)
 	}
-	program, err := what.load()
+	program, err := loadFilter(code)
 	if err != nil {
 		return err
 	}
@@ -173,12 +179,10 @@ func removeDrop(port string, d Direction, priority uint16) error {
 	return nil
 }
 
-// load makes the program: written in instructions, because a bare machine has no compiler for it.
-func (d drop) load() (*ebpf.Program, error) {
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "lab_drop", Type: ebpf.SchedCLS, License: "Apache-2.0", Instructions: d.instructions()})
+func loadFilter(code asm.Instructions) (*ebpf.Program, error) {
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "lab", Type: ebpf.SchedCLS, License: "Apache-2.0", Instructions: code})
 	if err != nil {
-		return nil, fmt.Errorf("load drop program: %w", err)
+		return nil, fmt.Errorf("load filter: %w", err)
 	}
 	return program, nil
 }
