@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-ha/muster/internal/api"
@@ -60,36 +59,18 @@ func nothingMissed(t *testing.T, l *lab.Lab) {
 // icmpOf counts the ICMP and ICMPv6 errors that a host sends, until it is told to end.
 func icmpOf(t *testing.T, h *lab.Host) (sent *atomic.Int64, end func() error) {
 	t.Helper()
-	var conn *packet.Conn
-	err := h.Do(func() error {
-		eth, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		conn, err = packet.Listen(eth, packet.Raw, unix.ETH_P_ALL, nil)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := nodeMAC(t, h.Node)
+	own, conn := nodeMAC(t, h.Node).String(), capture(t, h.Node, unix.ETH_P_ALL)
 	sent = new(atomic.Int64)
-	go func() {
-		for buffer := make([]byte, 2048); ; {
-			n, _, err := conn.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if n < 55 || net.HardwareAddr(buffer[6:12]).String() != own.String() {
-				continue
-			}
-			four := buffer[12] == 8 && buffer[13] == 0 && buffer[23] == unix.IPPROTO_ICMP && buffer[34] != 0 && buffer[34] != 8
-			six := buffer[12] == 0x86 && buffer[20] == unix.IPPROTO_ICMPV6 && buffer[54] < 128
-			if four || six {
-				sent.Add(1)
-			}
+	go eachFrame(conn, func(b []byte) {
+		if len(b) < 55 || net.HardwareAddr(b[6:12]).String() != own {
+			return
 		}
-	}()
+		four := b[12] == 8 && b[13] == 0 && b[23] == unix.IPPROTO_ICMP && b[34] != 0 && b[34] != 8
+		six := b[12] == 0x86 && b[20] == unix.IPPROTO_ICMPV6 && b[54] < 128
+		if four || six {
+			sent.Add(1)
+		}
+	})
 	return sent, conn.Close
 }
 

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-ha/muster/internal/lab"
@@ -28,18 +27,7 @@ func unicast(t *testing.T) *lab.Lab {
 // recorded is what one host sent to another: UDP payloads as they were on the wire.
 func recorded(t *testing.T, at, from *lab.Host, n int) [][]byte {
 	t.Helper()
-	var conn *packet.Conn
-	err := at.Do(func() error {
-		eth, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
-		}
-		conn, err = packet.Listen(eth, packet.Raw, unix.ETH_P_IP, nil)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := capture(t, at.Node, unix.ETH_P_IP)
 	defer conn.Close()
 	var list [][]byte
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {

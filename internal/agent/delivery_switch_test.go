@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-ha/muster/internal/delivery"
@@ -36,37 +35,18 @@ func watch(t *testing.T, n *lab.Node, macs ...net.HardwareAddr) *bystander {
 	for _, m := range macs {
 		b.frames[m.String()], b.tcp[m.String()] = new(atomic.Int64), new(atomic.Int64)
 	}
-	var conn *packet.Conn
-	err := n.Do(func() error {
-		eth, err := net.InterfaceByName("eth0")
-		if err != nil {
-			return err
+	go eachFrame(capture(t, n, unix.ETH_P_ALL), func(frame []byte) {
+		if len(frame) < 34 {
+			return
 		}
-		conn, err = packet.Listen(eth, packet.Raw, unix.ETH_P_ALL, nil)
-		return err
+		to := net.HardwareAddr(frame[:6]).String()
+		if c := b.frames[to]; c != nil {
+			c.Add(1)
+			if frame[12] == 8 && frame[13] == 0 && frame[23] == unix.IPPROTO_TCP {
+				b.tcp[to].Add(1)
+			}
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	go func() {
-		for buffer := make([]byte, 2048); ; {
-			size, _, err := conn.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			if size < 34 {
-				continue
-			}
-			to := net.HardwareAddr(buffer[:6]).String()
-			if c := b.frames[to]; c != nil {
-				c.Add(1)
-				if buffer[12] == 8 && buffer[13] == 0 && buffer[23] == unix.IPPROTO_TCP {
-					b.tcp[to].Add(1)
-				}
-			}
-		}
-	}()
 	return b
 }
 
