@@ -1,5 +1,6 @@
 # make demo   a three-host cluster on this machine, a client, failures, a report (root; nothing but Go)
 # make test   formatting, fuzzing for a moment, all tests (root); under CI the demo and the race detector as well
+# make kernels a lab and some of the filter's tests on the kernel of Debian 12, in a virtual machine (root, Debian; installs qemu)
 # make race   the packages with goroutines under the race detector (needs gcc)
 # make bench  the figures of docs/benchmarks.md (root; needs keepalived, corosync, stress-ng, iperf3, wrk, haproxy and iptables from Debian)
 # make lint   formatting, vet, generated code
@@ -8,7 +9,7 @@ BIN     := bin/muster
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build demo test race bench lint generate fuzz
+.PHONY: build demo test race kernels bench lint generate fuzz
 build:
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/muster
 
@@ -30,6 +31,10 @@ fuzz:
 race:
 	$(GO) test -race -count 1 -timeout 10m $(addprefix ./internal/,api/... check guard heartbeat lab/load lab/web lessor \
 		metrics multicast/... ping system vip wire/...) ./madcap
+
+# Not for CI: qemu without KVM, which plays processors, crashes some kernels (6.12).
+kernels:
+	.ci/kernels
 
 bench: build
 	$(GO) run ./bench $(BENCH)
