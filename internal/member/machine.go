@@ -103,7 +103,9 @@ func (m *Machine) stalled(now time.Time, elapsed time.Duration) {
 	for id := range m.peers {
 		p := &m.peers[id]
 		p.fresh = false
-		p.grace = max(p.grace, min(elapsed, m.detection()))
+		if m.Hears(ID(id)) {
+			p.grace = max(p.grace, min(elapsed, m.detection()))
+		}
 	}
 	m.event(now, Stalled, m.self, "our own timer was "+elapsed.Round(time.Millisecond).String()+" late; nobody is accused for that time")
 }

@@ -162,7 +162,8 @@ func TestAPausedMachineLetsItsHostsGoOnOneByOne(t *testing.T) {
 	}
 }
 
-// TestWhoStandsStillAgainAndAgainNoticesADeadHost: it gives more time once for each silence, however often it stands still.
+// TestWhoStandsStillAgainAndAgainNoticesADeadHost: it gives more time once for each silence, however often it stands still, and none to a host
+// that it has noticed to be dead.
 func TestWhoStandsStillAgainAndAgainNoticesADeadHost(t *testing.T) {
 	for seed := range uint64(20) {
 		w := settledAt(t, seed, 2, profileFast, func(*network) {})
@@ -171,6 +172,14 @@ func TestWhoStandsStillAgainAndAgainNoticesADeadHost(t *testing.T) {
 		w.starve(alone, w.now.Add(time.Second), pause, pause)
 		w.must(t, 100*time.Millisecond)
 		dead.powerCut()
-		w.until(t, 300*time.Millisecond, func() bool { return alone.machine.View().Set() == member.Of(alone.id) })
+		gone := func() bool { return alone.machine.View().Set() == member.Of(alone.id) }
+		w.until(t, 300*time.Millisecond, gone)
+		w.after(50*time.Millisecond, func() { alone.pause(100 * time.Millisecond) })
+		for range 300 {
+			w.must(t, time.Millisecond)
+			if !gone() || alone.machine.Hears(dead.id) {
+				t.Fatalf("seed %d: the dead host is back", seed)
+			}
+		}
 	}
 }
